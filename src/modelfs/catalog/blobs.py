@@ -1,0 +1,106 @@
+"""Blobs as the catalogue knows them: candidates, references, states and seals."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from modelfs.catalog import changes
+from modelfs.catalog.database import Catalog, Row
+from modelfs.catalog.records import Action, BlobRecord, NewFile, State
+from modelfs.types import BlobId, ModelId
+
+_BLOB = (
+    "SELECT b.id, b.size_bytes, b.sha256, coalesce(c.state, 'missing'), c.checked_at "
+    "FROM blob b LEFT JOIN copy c ON c.blob = b.id AND c.pool = 1 "
+)
+_UNNAMED = "NOT EXISTS (SELECT 1 FROM file f WHERE f.blob = b.id)"
+
+
+def candidates(catalog: Catalog, size_bytes: int, sample: str) -> list[BlobId]:
+    """Return whole blobs that may have the same bytes as a file of this size and sample."""
+    rows = catalog.rows(
+        "SELECT b.id FROM blob b JOIN copy c ON c.blob = b.id "
+        "WHERE b.size_bytes = ? AND b.sample = ? AND c.state = 'ok'",
+        [size_bytes, sample],
+    )
+    return [BlobId(row[0]) for row in rows]
+
+
+def remember(catalog: Catalog, file: NewFile) -> None:
+    """Record a blob whose bytes are durable; inside ``write()``. Heals one that was damaged."""
+    catalog.rows(
+        "INSERT INTO blob VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+        "SET sha256 = coalesce(sha256, excluded.sha256)",
+        [file.blob, file.size_bytes, file.sample, file.sha256, time.time()],
+    )
+    catalog.rows("INSERT OR IGNORE INTO copy (blob, pool) VALUES (?, 1)", [file.blob])
+    set_state(catalog, file.blob, "ok")
+
+
+def get(catalog: Catalog, blob: BlobId) -> BlobRecord | None:
+    """Return one blob, or None."""
+    rows = catalog.rows(_BLOB + "WHERE b.id = ?", [blob])
+    return _record(rows[0]) if rows else None
+
+
+def all_ids(catalog: Catalog) -> set[BlobId]:
+    """Return the id of every blob."""
+    return {BlobId(row[0]) for row in catalog.rows("SELECT id FROM blob")}
+
+
+def everything(catalog: Catalog, *, unsealed: bool = False) -> Iterator[BlobRecord]:
+    """Give all blobs, those first whose bytes were read longest ago: where a check goes on."""
+    where = "WHERE b.sha256 IS NULL " if unsealed else ""
+    rows = catalog.rows(_BLOB + where + "ORDER BY c.checked_at NULLS FIRST, b.id")
+    return map(_record, rows)
+
+
+def unnamed(catalog: Catalog) -> list[BlobRecord]:
+    """Return the blobs that no model names, not even one in the trash."""
+    return [_record(row) for row in catalog.rows(f"{_BLOB}WHERE {_UNNAMED} ORDER BY b.id")]
+
+
+def added_at(catalog: Catalog, blob: BlobId) -> float:
+    """Return when a blob came in; 0 for an unknown one."""
+    return float(catalog.value("SELECT added_at FROM blob WHERE id = ?", [blob]) or 0)
+
+
+def forget_unnamed(catalog: Catalog, blob: BlobId) -> bool:
+    """Delete a blob's row if still nothing names it; say whether the row is gone. In ``write()``."""
+    catalog.rows(f"DELETE FROM blob AS b WHERE b.id = ? AND {_UNNAMED}", [blob])
+    return get(catalog, blob) is None
+
+
+def only_in(catalog: Catalog, models: Sequence[ModelId]) -> list[BlobRecord]:
+    """Return the blobs that these models name and no other does: what goes with them."""
+    marks = ",".join("?" * len(models))
+    rows = catalog.rows(
+        f"{_BLOB}WHERE b.id IN (SELECT blob FROM file WHERE model IN ({marks})) AND NOT EXISTS "
+        f"(SELECT 1 FROM file f WHERE f.blob = b.id AND f.model NOT IN ({marks}))",
+        [*models, *models],
+    )
+    return [_record(row) for row in rows]
+
+
+def set_state(catalog: Catalog, blob: BlobId, state: State) -> None:
+    """Record what is known of the store's copy, for every model that names it. In ``write()``."""
+    before = catalog.value("SELECT state FROM copy WHERE blob = ? AND pool = 1", [blob])
+    if before == state:
+        return
+    catalog.rows("UPDATE copy SET state = ? WHERE blob = ? AND pool = 1", [state, blob])
+    action: Action = "heal" if state == "ok" else "damage"
+    for (model,) in catalog.rows("SELECT DISTINCT model FROM file WHERE blob = ?", [blob]):
+        changes.log(catalog, action, ModelId(model), {blob: before}, {blob: state})
+
+
+def set_checked(catalog: Catalog, blob: BlobId, sha256: str | None) -> None:
+    """Record that all bytes were read and are right, and their seal if computed. In ``write()``."""
+    now = time.time()
+    catalog.rows("UPDATE copy SET checked_at = ? WHERE blob = ? AND pool = 1", [now, blob])
+    catalog.rows(
+        "UPDATE blob SET sha256 = coalesce(sha256, ?) WHERE id = ?",
+        [sha256, blob],
+    )
+
+
+def _record(row: Row) -> BlobRecord:
+    return BlobRecord(BlobId(row[0]), row[1], row[2], row[3], row[4])

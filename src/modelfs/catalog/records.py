@@ -1,0 +1,151 @@
+"""The catalogue's rows as values: what it gives, and what it takes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modelfs.types import BlobId, ChangeId, Facts, FileId, ModelId
+
+State = Literal["ok", "damaged", "missing"]
+Action = Literal[
+    "add", "tag", "untag", "set", "pin", "unpin", "rm", "restore", "empty", "damage", "heal"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRecord:
+    """A blob and the state of the store's copy."""
+
+    id: BlobId
+    size_bytes: int
+    sha256: str | None = None
+    state: State = "ok"
+    checked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A path inside a model, bound to one blob."""
+
+    id: FileId
+    path: str
+    blob: BlobId
+    size_bytes: int
+    mtime_ns: int
+    sha256: str | None = None
+    state: State = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """Everything about one model. ``tags`` are sorted; ``auto_tags`` is a subset of them."""
+
+    id: ModelId
+    name: str
+    extension: str
+    category: str
+    category_by: str
+    source: str
+    facts: Facts
+    notes: str
+    pinned: bool
+    added_at: float
+    changed_at: float
+    trashed_at: float | None
+    files: Sequence[FileRecord]
+    tags: Sequence[str]
+    auto_tags: Sequence[str]
+    last_used_at: float | None = None
+
+    @property
+    def entry_name(self) -> str:
+        """The name it has in a folder: with its extension when it is a single file."""
+        return self.name + self.extension
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is shown as one file and not as a folder."""
+        return len(self.files) == 1
+
+    @property
+    def size_bytes(self) -> int:
+        """Logical size: the sum of its files."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def state(self) -> State:
+        """The worst state of its files."""
+        states = {file.state for file in self.files}
+        return "missing" if "missing" in states else "damaged" if "damaged" in states else "ok"
+
+    @property
+    def local_bytes(self) -> int:
+        """Bytes of its blobs that are here and whole, a shared blob counted once."""
+        return sum(
+            {file.blob: file.size_bytes for file in self.files if file.state == "ok"}.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file of a model about to be written."""
+
+    path: str
+    blob: BlobId
+    size_bytes: int
+    sample: str
+    sha256: str | None
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """A model about to be written; its blobs are durable already."""
+
+    name: str
+    extension: str
+    category: str
+    category_by: Literal["guess", "user"]
+    source: str
+    facts: Facts
+    files: Sequence[NewFile]
+    tags: Sequence[str] = ()
+    auto_tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change log."""
+
+    id: ChangeId
+    at: float
+    action: Action
+    model: ModelId
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The library in numbers. Physical counts each blob once, trash included."""
+
+    models: int
+    logical_bytes: int
+    physical_bytes: int
+    trash_bytes: int
+    """What emptying the trash would give back."""
+    damaged: int
+    """Models with damaged or missing files."""
+    by_category: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Category to its number of models and their logical bytes."""
+
+
+def facts_to_json(facts: Facts) -> str:
+    """Write the part of the facts that has no column of its own."""
+    content = {
+        "details": dict(facts.details),
+        "reasons": list(facts.reasons),
+        "warnings": list(facts.warnings),
+    }
+    return json.dumps(content, ensure_ascii=False, sort_keys=True)

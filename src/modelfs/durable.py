@@ -1,0 +1,187 @@
+"""The one place for durable writes: what survives a power cut, in which order.
+
+The rule (shared by every caller): bytes, then mode, then ``fsync`` of the file, then its final
+name without replacing, then ``fsync`` of the folder, and only then a pointer to it. A failed
+``fsync`` is final: the kernel may have dropped the dirty pages, so the file is thrown away.
+"""
+
+import ctypes
+import errno
+import fcntl
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from modelfs.errors import NoSpace
+from modelfs.units import format_size
+
+FICLONE = 0x40049409
+"""ioctl of linux/fs.h: share the extents of a whole file, copy on write."""
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+"""linux/fs.h, renameat2(2)."""
+
+_NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+_NO_KERNEL_COPY = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
+_COPY_BUFFER_BYTES = 1 << 20
+
+
+def fsync_folder(path: Path) -> None:
+    """Make the names in a folder durable. Raises OSError, except where folders cannot be synced."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some network and FUSE file systems have no fsync for folders and say EINVAL.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(fd)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, each made durable in the folder that names it."""
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        try:
+            folder.mkdir(mode=0o755)
+        except FileExistsError:
+            continue
+        fsync_folder(folder.parent)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace a small file atomically: after a power cut it has the old bytes or the new ones."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        try:
+            write_all(fd, content)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def write_all(fd: int, content: bytes | memoryview) -> None:
+    """Write every byte at the descriptor's position; raises OSError."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+@functools.cache
+def _renameat2() -> Callable[[int, bytes, int, bytes, int], int] | None:
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return None
+    function.argtypes = [
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_int,
+        ctypes.c_char_p,
+        ctypes.c_uint,
+    ]
+    function.restype = ctypes.c_int
+    return function  # type: ignore[no-any-return]  # a ctypes function
+
+
+def rename_without_replacing(source: Path, target: Path) -> None:
+    """Rename, raising FileExistsError when the new name is taken. Not yet durable.
+
+    Where the C library or the file system has no RENAME_NOREPLACE, a hard link does the same.
+    """
+    function = _renameat2()
+    if function is not None:
+        names = os.fsencode(source), os.fsencode(target)
+        if function(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(number, os.strerror(number), str(source), None, str(target))
+    os.link(source, target)
+    os.unlink(source)
+
+
+def clone(source_fd: int, target_fd: int) -> bool:
+    """Reflink a whole file onto an empty one; False where the file systems cannot."""
+    try:
+        fcntl.ioctl(target_fd, FICLONE, source_fd)
+    except OSError as error:
+        if error.errno in _NO_CLONE:
+            return False
+        raise
+    return True
+
+
+def preallocate(fd: int, size_bytes: int) -> None:
+    """Reserve the blocks of a file so that a full disk shows before the bytes do; raises OSError.
+
+    ENOSPC is raised; a file system without fallocate is left as it is.
+    """
+    if size_bytes == 0:
+        return
+    try:
+        os.posix_fallocate(fd, 0, size_bytes)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+
+
+def copy_range(source_fd: int, target_fd: int, offset: int, size_bytes: int) -> int:
+    """Copy bytes to the same offset of another file, in the kernel where it can.
+
+    Returns the bytes copied: fewer than asked only when the source ends early.
+    """
+    done = 0
+    while done < size_bytes:
+        count = _copy_some(source_fd, target_fd, offset + done, size_bytes - done)
+        if count == 0:
+            break
+        done += count
+    return done
+
+
+def _copy_some(source_fd: int, target_fd: int, offset: int, size_bytes: int) -> int:
+    try:
+        count = os.copy_file_range(source_fd, target_fd, size_bytes, offset, offset)
+        if count:
+            return count
+        # 0 is the end of the file, but some kernels also say it for files of /proc and FUSE.
+    except OSError as error:
+        if error.errno not in _NO_KERNEL_COPY:
+            raise
+    content = os.pread(source_fd, min(size_bytes, _COPY_BUFFER_BYTES), offset)
+    view = memoryview(content)
+    position = offset
+    while view:
+        count = os.pwrite(target_fd, view, position)
+        view, position = view[count:], position + count
+    return len(content)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return what an ordinary user may still write on the disk of ``folder``."""
+    stats = os.statvfs(folder)
+    return stats.f_bavail * stats.f_frsize
+
+
+def require_space(folder: Path, needed_bytes: int, reserve_bytes: int) -> None:
+    """Raise NoSpace unless ``needed_bytes`` fit on the disk and leave the reserve free."""
+    free = free_bytes(folder)
+    if needed_bytes + reserve_bytes <= free:
+        return
+    raise NoSpace(
+        f"{format_size(needed_bytes)} are needed, {format_size(free)} are free on the disk of "
+        f"{folder}, and {format_size(reserve_bytes)} of that are kept in reserve",
+        "free some space (modelfs trash empty, modelfs gc) or lower the reserve "
+        "(modelfs config reserve=1GB)",
+    )

@@ -1,0 +1,113 @@
+"""How bytes are named and compared: XXH3-128 for ids, SHA-256 for seals, bytes for the truth.
+
+A hash match alone never discards bytes: ``same_bytes`` is what decides.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import xxhash
+
+CHUNK_BYTES = 8 << 20
+"""Large enough that Python's share vanishes, small enough for the L2 cache of what follows."""
+
+SAMPLE_BYTES = 64 << 10
+"""Read at the start, the middle and the end: a header, some weights, the last tensor."""
+
+
+class _Hash(Protocol):
+    def update(self, data: memoryview, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """What hashing a whole file gave."""
+
+    xxh3: str
+    sha256: str | None
+
+
+class Hasher:
+    """Take a stream of bytes and give its digests; the heavy calls release the GIL."""
+
+    def __init__(self, *, seal: bool) -> None:
+        self._xxh3: _Hash = xxhash.xxh3_128()
+        self._sha256: _Hash | None = hashlib.sha256() if seal else None
+
+    def update(self, data: memoryview) -> None:
+        """Add the next bytes."""
+        self._xxh3.update(data)
+        if self._sha256 is not None:
+            self._sha256.update(data)
+
+    def digests(self) -> Digests:
+        """Return the digests of everything added so far."""
+        sha256 = self._sha256.hexdigest() if self._sha256 is not None else None
+        return Digests(self._xxh3.hexdigest(), sha256)
+
+
+def read_exactly(fd: int, buffer: memoryview, offset: int) -> int:
+    """Fill ``buffer`` from ``offset``; return the bytes read, fewer only at end of file."""
+    done = 0
+    while done < len(buffer):
+        count = os.preadv(fd, [buffer[done:]], offset + done)
+        if count == 0:
+            break
+        done += count
+    return done
+
+
+def hash_descriptor(
+    fd: int, size_bytes: int, *, seal: bool, advance: Callable[[int], None]
+) -> Digests:
+    """Hash the first ``size_bytes`` of an open file; raise EOFError when it has fewer.
+
+    ``advance`` gets the bytes done so far, once a chunk.
+    """
+    hasher = Hasher(seal=seal)
+    buffer = memoryview(bytearray(min(CHUNK_BYTES, max(size_bytes, 1))))
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    offset = 0
+    while offset < size_bytes:
+        wanted = min(len(buffer), size_bytes - offset)
+        count = read_exactly(fd, buffer[:wanted], offset)
+        hasher.update(buffer[:count])
+        offset += count
+        if count < wanted:
+            raise EOFError(f"ends at {offset} of {size_bytes} bytes")
+        advance(offset)
+    return hasher.digests()
+
+
+def sample_hash(fd: int, size_bytes: int) -> str:
+    """Hash the size and three samples: a cheap key that finds candidates and proves nothing."""
+    hasher = xxhash.xxh3_64(size_bytes.to_bytes(8, "little"))
+    buffer = memoryview(bytearray(SAMPLE_BYTES))
+    for offset in (0, max(0, size_bytes // 2), max(0, size_bytes - SAMPLE_BYTES)):
+        count = read_exactly(fd, buffer, offset)
+        hasher.update(buffer[:count])
+    return hasher.hexdigest()
+
+
+def same_bytes(one: int, other: int, size_bytes: int, advance: Callable[[int], None]) -> bool:
+    """Compare ``size_bytes`` of two open files byte for byte, stopping at the first difference.
+
+    A file that ends early is not the same. ``advance`` gets the bytes compared so far.
+    """
+    length = min(CHUNK_BYTES // 2, max(size_bytes, 1))
+    first, second = memoryview(bytearray(length)), memoryview(bytearray(length))
+    offset = 0
+    while offset < size_bytes:
+        wanted = min(length, size_bytes - offset)
+        count = read_exactly(one, first[:wanted], offset)
+        if count < wanted or read_exactly(other, second[:wanted], offset) < wanted:
+            return False
+        if bytes(first[:wanted]) != bytes(second[:wanted]):
+            return False
+        offset += wanted
+        advance(offset)
+    return True

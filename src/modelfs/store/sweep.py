@@ -1,0 +1,49 @@
+"""Deleting: what nobody names any more, and what died on its way in.
+
+The order is always: the row is gone and committed, then the file is renamed into ``staging/``
+under the exclusive lock, then unlinked outside it. A crash leaves only more to sweep.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelfs import locks
+from modelfs.store.blobs import BlobStore
+from modelfs.types import BlobId
+
+
+def dead_staging(store: BlobStore, grace_s: float) -> Iterator[tuple[Path, int]]:
+    """Give staging files that no living process holds and that are older than the grace."""
+    for path in sorted(store.paths.staging.iterdir()):
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            status = os.fstat(fd)
+            if age_s(status) >= grace_s and locks.take(fd, exclusive=True):
+                yield path, status.st_size
+        finally:
+            os.close(fd)
+
+
+def age_s(status: os.stat_result) -> float:
+    """Return how long ago the file last changed in any way; 0 when the clock was set back."""
+    return max(0.0, time.time() - max(status.st_mtime, status.st_ctime))
+
+
+def withdraw(store: BlobStore, blob: BlobId) -> Path | None:
+    """Take an unnamed blob out of ``blobs/``; the caller holds ``deleting()`` and has no row.
+
+    Returns what is left to unlink, or None when the blob was not there.
+    """
+    gone = store.paths.staging / f"gone-{secrets.token_hex(6)}"
+    try:
+        # Safety: the caller has committed, under the exclusive lock, that nothing names it.
+        os.rename(store.path(blob), gone)
+    except FileNotFoundError:
+        return None
+    return gone
