@@ -9,7 +9,7 @@ from modelfs.types import BlobId, ChangeId, Facts, FileId, ModelId
 
 State = Literal["ok", "damaged", "missing"]
 Action = Literal[
-    "add", "tag", "untag", "set", "pin", "unpin", "rm", "restore", "empty", "damage", "heal"
+    "add", "tag", "untag", "set", "pin", "unpin", "rm", "restore", "empty", "damage", "heal", "init"
 ]
 
 
@@ -72,6 +72,17 @@ class ModelRecord:
     def size_bytes(self) -> int:
         """Logical size: the sum of its files."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def short_id(self) -> str:
+        """Six digits of its largest file's content: tells models of one name apart."""
+        return max(self.files, key=lambda file: (file.size_bytes, file.path)).blob[:6]
+
+    @property
+    def publisher(self) -> str | None:
+        """The organisation in its source, if the source says one."""
+        kind, _, rest = self.source.partition(":")
+        return rest.split("/")[0] if kind == "hf" and "/" in rest else None
 
     @property
     def state(self) -> State:

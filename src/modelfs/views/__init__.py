@@ -1,0 +1,19 @@
+"""The trees people see, computed from the catalogue's records. Pure: no disk, no SQL, no FUSE.
+
+``placement`` says where one model appears; ``tree`` holds all of that as an immutable value that
+changes with the models that change; ``inodes`` numbers it.
+"""
+
+from modelfs.views.placement import Placement, placements
+from modelfs.views.tree import FileNode, FolderNode, FolderPath, Node, Tree, TreeDiff
+
+__all__ = [
+    "FileNode",
+    "FolderNode",
+    "FolderPath",
+    "Node",
+    "Placement",
+    "Tree",
+    "TreeDiff",
+    "placements",
+]
