@@ -1,0 +1,13 @@
+"""Categories that the user added to the shipped taxonomy."""
+
+from modelfs.catalog.database import Catalog
+
+
+def added(catalog: Catalog) -> list[tuple[str, str]]:
+    """Return the id and the title of each."""
+    return [(row[0], row[1]) for row in catalog.rows("SELECT id, title FROM category ORDER BY id")]
+
+
+def add(catalog: Catalog, category: str, title: str) -> None:
+    """Add one; inside ``write()``."""
+    catalog.rows("INSERT OR REPLACE INTO category VALUES (?, ?)", [category, title])

@@ -1,0 +1,225 @@
+"""Carrying out an ``AddPlan``: bytes first, durable and in place, then one transaction a model.
+
+A crash or an error leaves each model of the plan wholly in or wholly out; what was staged is
+collected, and with ``--move`` an original goes only after the commit that names its bytes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from modelfs import durable, hashing
+from modelfs.catalog import blobs, edit, models
+from modelfs.catalog.records import ModelRecord, NewFile, NewModel
+from modelfs.errors import BadInput
+from modelfs.library.addition import AddPlan, PlannedFile, PlannedModel
+from modelfs.library.library import Library, require_store
+from modelfs.names import alternatives
+from modelfs.progress import Progress, Report, silent
+from modelfs.store import Intake, OpenSource, Staged, open_source
+from modelfs.types import BlobId
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one planned model."""
+
+    outcome: Literal["added", "already there"]
+    model: ModelRecord
+    new_bytes: int
+    """Bytes that the store did not have."""
+    shared_bytes: int
+    """Bytes that it had, from whatever model."""
+    left_behind: Sequence[Path] = ()
+    """Originals that ``--move`` could not remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One file of the model: already a blob, or staged to become one."""
+
+    planned: PlannedFile
+    source: OpenSource
+    sample: str
+    staged: Staged | None
+    held: BlobId | None
+    sha256: str | None
+
+
+def add(library: Library, plan: AddPlan, report: Report = silent) -> Iterator[Added]:
+    """Bring in the models of a plan one by one, giving each when it is durable.
+
+    Raises NoSpace before the first byte when they will not fit, SourceChanged, Failed or
+    Cancelled while one is read: that one and the rest are then not in, those given are.
+    """
+    require_store(library.paths)
+    _check_space(library, plan, report)
+    for model in plan.models:
+        yield _add_one(library, plan, model, report)
+
+
+def _check_space(library: Library, plan: AddPlan, report: Report) -> None:
+    fresh = [file for model in plan.models for file in model.files if not file.looks_known]
+    if not fresh or plan.move:
+        return  # a move links where it can, and checks each file that it must copy
+    with open_source(fresh[0].source) as source, Intake(library.store, report) as intake:
+        if intake.can_clone(source):
+            return
+    durable.require_space(library.paths.staging, plan.likely_new_bytes, library.store.reserve_bytes)
+
+
+def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Report) -> Added:
+    with ExitStack() as stack:
+        intake = stack.enter_context(Intake(library.store, report))
+        pieces: list[_Piece] = []
+        for file in model.files:
+            source = stack.enter_context(open_source(file.source))
+            pieces.append(_bring(library, plan, intake, file, source, report))
+        added = None
+        while added is None:
+            with library.store.entering():
+                lost = [i for i, piece in enumerate(pieces) if not _still_held(library, piece)]
+                if not lost:
+                    added = _commit(library, intake, model, pieces)
+            for i in lost:  # collected since we compared: its bytes must come in after all
+                piece = pieces[i]
+                pieces[i] = _stage(plan, intake, piece.planned, piece.source, piece.sample)
+        left = _remove_originals(pieces) if plan.move else []
+    return Added(added.outcome, added.model, added.new_bytes, added.shared_bytes, left)
+
+
+def _bring(
+    library: Library,
+    plan: AddPlan,
+    intake: Intake,
+    file: PlannedFile,
+    source: OpenSource,
+    report: Report,
+) -> _Piece:
+    """Find the bytes of a source among the blobs, byte for byte, or stage them."""
+    sample = hashing.sample_hash(source.fd, source.size_bytes)
+    for candidate in blobs.candidates(library.catalog, source.size_bytes, sample):
+        if _compare(library, candidate, source, report):
+            return _Piece(file, source, sample, None, candidate, None)
+    return _stage(plan, intake, file, source, sample)
+
+
+def _compare(library: Library, blob: BlobId, source: OpenSource, report: Report) -> bool:
+    try:
+        fd = library.store.open(blob)
+    except OSError:
+        return False
+    name, total = source.path.name, source.size_bytes
+    try:
+        same = hashing.same_bytes(
+            fd, source.fd, total, lambda done: report(Progress("comparing", name, done, total))
+        )
+    finally:
+        os.close(fd)
+    source.check_unchanged()
+    return same
+
+
+def _stage(
+    plan: AddPlan, intake: Intake, file: PlannedFile, source: OpenSource, sample: str
+) -> _Piece:
+    staged = intake.in_place(source, sample, seal=plan.seal) if plan.move else None
+    staged = staged or intake.copy(source, sample, seal=plan.seal)
+    return _Piece(file, source, sample, staged, None, staged.digests.sha256)
+
+
+def _still_held(library: Library, piece: _Piece) -> bool:
+    if piece.held is None:
+        return True
+    known = blobs.get(library.catalog, piece.held)
+    return known is not None and library.store.has(piece.held, piece.source.size_bytes)
+
+
+def _commit(
+    library: Library, intake: Intake, model: PlannedModel, pieces: Sequence[_Piece]
+) -> Added:
+    """Enter the staged bytes and name them, while nothing can be collected."""
+    files = [_enter(intake, piece) for piece in pieces]
+    new_bytes = sum(p.source.size_bytes for p in pieces if p.staged and p.staged.is_new)
+    shared_bytes = model.size_bytes - new_bytes
+    with library.catalog.write():
+        existing = None if model.name_is_asked else _same_model(library, files)
+        if existing is not None:
+            for file in files:  # heals a blob of it that was damaged or missing
+                blobs.remember(library.catalog, file)
+            return Added("already there", existing, new_bytes, shared_bytes)
+        identity = edit.add_model(library.catalog, _new_model(library, model, files))
+        record = models.get(library.catalog, [identity])[identity]
+    return Added("added", record, new_bytes, shared_bytes)
+
+
+def _new_model(library: Library, model: PlannedModel, files: Sequence[NewFile]) -> NewModel:
+    return NewModel(
+        name=_free(library, model, files),
+        extension=model.extension,
+        category=model.category,
+        category_by=model.category_by,
+        source=model.source,
+        facts=model.facts,
+        files=files,
+        tags=model.tags,
+        auto_tags=model.auto_tags,
+    )
+
+
+def _enter(intake: Intake, piece: _Piece) -> NewFile:
+    blob = piece.held
+    if piece.staged is not None:
+        blob = piece.staged.blob or intake.enter(piece.staged)
+    assert blob is not None
+    return NewFile(
+        piece.planned.path,
+        blob,
+        piece.source.size_bytes,
+        piece.sample,
+        piece.sha256,
+        piece.source.mtime_ns,
+    )
+
+
+def _same_model(library: Library, files: Sequence[NewFile]) -> ModelRecord | None:
+    """Return the living model that consists of exactly these bytes, if there is one."""
+    wanted = sorted(file.blob for file in files)
+    for model in models.with_blobs(library.catalog, wanted[:1]):
+        if model.trashed_at is None and sorted(file.blob for file in model.files) == wanted:
+            return model
+    return None
+
+
+def _free(library: Library, model: PlannedModel, files: Sequence[NewFile]) -> str:
+    """Return the name that the model gets: its own, or a longer one if an older model has it."""
+    short_id = max(files, key=lambda file: (file.size_bytes, file.path)).blob[:6]
+    for name in alternatives(model.name, None, short_id, model.extension):
+        if not edit.entry_taken(library.catalog, name, model.extension):
+            return name
+        if model.name_is_asked:
+            break
+    raise BadInput(f"there is a model {model.name!r} already", "choose another name")
+
+
+def _remove_originals(pieces: Sequence[_Piece]) -> list[Path]:
+    """Remove the originals whose bytes are now durable and named; return those that stayed."""
+    left = []
+    folders = set()
+    for piece in pieces:
+        path = piece.planned.source
+        # Safety: the catalogue names these bytes, and this is still the very file that was read.
+        if not piece.source.is_still_at(path):
+            left.append(path)
+            continue
+        try:
+            path.unlink()
+            folders.add(path.parent)
+        except OSError:
+            left.append(path)
+    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+        durable.fsync_folder(folder)
+    return left

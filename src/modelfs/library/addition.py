@@ -1,0 +1,240 @@
+"""What adding would do, as a value: which models, of which files, under which names.
+
+Planning reads headers and samples, never whole files, and changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from modelfs import identify
+from modelfs.catalog import blobs
+from modelfs.errors import BadInput, Refused
+from modelfs.hashing import sample_hash
+from modelfs.identify import Group
+from modelfs.library.finding import Found, Skipped, look
+from modelfs.library.library import Library
+from modelfs.library.organise import check_tags, free_name
+from modelfs.names import fold, legal_name, legal_path, split_extension
+from modelfs.store import open_source
+from modelfs.types import Facts, SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class AddOptions:
+    """What a person may say when adding."""
+
+    name: str | None = None
+    category: str | None = None
+    tags: Sequence[str] = ()
+    move: bool = False
+    seal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file to bring in."""
+
+    source: Path
+    path: str
+    """Its path inside the model."""
+    size_bytes: int
+    looks_known: bool
+    """Size and samples are those of a blob we have: probably no new bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model to bring in."""
+
+    name: str
+    extension: str
+    name_is_asked: bool
+    """Whether a person gave the name, so that it stands even over bytes we have."""
+    category: str
+    category_by: Literal["guess", "user"]
+    reason: str
+    """Why this category."""
+    source: str
+    files: Sequence[PlannedFile]
+    tags: Sequence[str]
+    auto_tags: Sequence[str]
+    facts: Facts
+
+    @property
+    def size_bytes(self) -> int:
+        """Logical size."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def likely_new_bytes(self) -> int:
+        """What it will probably add to the store."""
+        return sum(file.size_bytes for file in self.files if not file.looks_known)
+
+
+@dataclass(frozen=True, slots=True)
+class AddPlan:
+    """Models to bring in, and what is left out."""
+
+    models: Sequence[PlannedModel]
+    skipped: Sequence[Skipped]
+    move: bool
+    seal: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """Logical size of everything in it."""
+        return sum(model.size_bytes for model in self.models)
+
+    @property
+    def likely_new_bytes(self) -> int:
+        """What it will probably add to the store."""
+        return sum(model.likely_new_bytes for model in self.models)
+
+
+def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> AddPlan:
+    """Say which models adding these files and folders would make.
+
+    Raises BadInput, NotFound or Failed for a source that cannot be added at all, Refused for a
+    model of which a part is missing.
+    """
+    check_tags(options.tags)
+    category = library.taxonomy.resolve(options.category) if options.category else None
+    models: list[PlannedModel] = []
+    skipped: list[Skipped] = []
+    for source in sources:
+        found = look(library, source)
+        skipped += found.skipped
+        groups, left_out = _groups(found, whole=options.name is not None)
+        skipped += left_out
+        models += [_plan_model(library, found, group, options, category) for group in groups]
+    models = list({tuple(f.source for f in model.files): model for model in models}.values())
+    if not models:
+        raise BadInput(f"there is no model in {', '.join(sources)}", _why_none(skipped))
+    if options.name is not None:
+        if len(models) > 1:
+            raise BadInput(
+                f"--name names one model, and these are {len(models)}", "add them one by one"
+            )
+        models = [_named(library, models[0], options.name)]
+    if options.move:
+        _check_movable(models)
+    return AddPlan(tuple(models), tuple(skipped), options.move, options.seal)
+
+
+def _why_none(skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return "the folder is empty"
+    first = skipped[0]
+    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    return f"left out: {first.path} ({first.reason}){more}; to add a folder as one model: --name"
+
+
+def _check_movable(models: Sequence[PlannedModel]) -> None:
+    for file in (file for model in models for file in model.files):
+        if file.source.is_symlink():
+            raise Refused(
+                f"{file.source} is a link: moving it would take the file from another place",
+                "add it without --move, or give the file that it leads to",
+            )
+
+
+def _groups(found: Found, *, whole: bool) -> tuple[list[Group], list[Skipped]]:
+    """Sort the found files into models; with ``whole`` a folder is one, whatever is in it."""
+    if not found.is_folder:
+        return [_single(found)], []
+    grouping = identify.group(list(found.files), found.root.name)
+    groups = list(grouping.models)
+    left_out = [Skipped(skip.path, skip.reason) for skip in grouping.skipped]
+    if whole and len(groups) > 1:
+        kept = tuple(path for path in found.files if not identify.is_unfinished(path))
+        return [Group(found.root.name, "", kept, "you said so")], []
+    for group in groups:
+        _check_complete(group)
+    return groups, left_out
+
+
+def _single(found: Found) -> Group:
+    """Return the model that a single given file is, with the side files that it needs."""
+    (name,) = found.files
+    if identify.is_unfinished(name):
+        raise BadInput(f"{name} is an unfinished download", "add it when it is complete")
+    siblings = [entry.name for entry in found.root.iterdir() if entry.is_file()]
+    members = (name, *identify.companions(name, siblings))
+    found.files.update((each, found.root / each) for each in members)
+    grouping = identify.group(members)
+    if len(grouping.models) != 1 or grouping.models[0].members != tuple(sorted(members)):
+        return Group(split_extension(name)[0], "", members, "given by name")
+    _check_complete(grouping.models[0])
+    return grouping.models[0]
+
+
+def _check_complete(group: Group) -> None:
+    if group.missing:
+        raise Refused(
+            f"{group.name} is not complete: {', '.join(group.missing[:3])} "
+            f"{'is' if len(group.missing) == 1 else 'are'} missing",
+            "add it when all its parts are there",
+        )
+
+
+def _plan_model(
+    library: Library,
+    found: Found,
+    group: Group,
+    options: AddOptions,
+    category: str | None,
+) -> PlannedModel:
+    base = f"{group.folder}/" if group.folder else ""
+    files: list[PlannedFile] = []
+    headers: list[SourceFile] = []
+    taken: set[str] = set()
+    for member in sorted(group.members):
+        path = _free_path(legal_path(member.removeprefix(base).split("/")), taken)
+        source = found.files[member]
+        with open_source(source) as opened:
+            sample = sample_hash(opened.fd, opened.size_bytes)
+            known = bool(blobs.candidates(library.catalog, opened.size_bytes, sample))
+            files.append(PlannedFile(source, path, opened.size_bytes, known))
+            headers.append(SourceFile(path, opened.size_bytes, _opener(source)))
+    origin = found.root / group.folder
+    verdict = identify.identify(headers, f"{origin.name} {group.name}")
+    extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
+    return PlannedModel(
+        name=legal_name(group.name or found.root.name),
+        extension=extension,
+        name_is_asked=False,
+        category=category or verdict.category,
+        category_by="user" if category else "guess",
+        reason="you said so" if category else verdict.reason,
+        source=f"local:{_shown(origin if len(files) > 1 else files[0].source)}",
+        files=tuple(files),
+        tags=tuple(options.tags),
+        auto_tags=tuple(verdict.auto_tags),
+        facts=verdict.facts,
+    )
+
+
+def _shown(path: Path) -> str:
+    """Return a path as text that the catalogue can hold, whatever bytes are in it."""
+    return str(path).encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: open(path, "rb")
+
+
+def _free_path(path: str, taken: set[str]) -> str:
+    """Return ``path``, or with a number when making names legal made two alike."""
+    stem, extension = split_extension(path)
+    number, free = 2, path
+    while fold(free) in taken:
+        free, number = f"{stem}-{number}{extension}", number + 1
+    taken.add(fold(free))
+    return free
+
+
+def _named(library: Library, model: PlannedModel, name: str) -> PlannedModel:
+    free = free_name(library, model.extension, name)
+    return replace(model, name=free, name_is_asked=True)

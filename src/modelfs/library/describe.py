@@ -1,0 +1,123 @@
+"""Models and the library as plain data: the JSON of the contract, and what the tables show."""
+
+from pathlib import Path
+
+from modelfs import durable
+from modelfs.catalog import models
+from modelfs.catalog.records import FileRecord, ModelRecord
+from modelfs.errors import NotFound
+from modelfs.library.library import Library
+from modelfs.units import format_time
+from modelfs.views import Tree
+
+
+def listed(model: ModelRecord) -> dict[str, object]:
+    """Return what ``ls --json`` says of a model."""
+    return {
+        "id": model.id,
+        "name": model.entry_name,
+        "category": model.category,
+        "tags": list(model.tags),
+        "format": model.facts.format,
+        "quant": model.facts.quant,
+        "architecture": model.facts.architecture,
+        "parameters": model.facts.parameters,
+        "size_bytes": model.size_bytes,
+        "local_bytes": model.local_bytes,
+        "files": [_file(file) for file in model.files],
+        "source": model.source,
+        "added_at": format_time(model.added_at),
+        "last_used_at": format_time(model.last_used_at),
+        "pinned": model.pinned,
+        "state": "trashed" if model.trashed_at is not None else model.state,
+    }
+
+
+def _file(file: FileRecord) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "size_bytes": file.size_bytes,
+        "blob": file.blob,
+        "sha256": file.sha256,
+        "state": file.state,
+    }
+
+
+def shown(library: Library, model: ModelRecord) -> dict[str, object]:
+    """Return what ``show --json`` says: everything about one model."""
+    facts = model.facts
+    return {
+        **listed(model),
+        "category_by": model.category_by,
+        "auto_tags": list(model.auto_tags),
+        "notes": model.notes,
+        "facts": {
+            "format": facts.format,
+            "architecture": facts.architecture,
+            "quant": facts.quant,
+            "parameters": facts.parameters,
+            "base_model": facts.base_model,
+            **facts.details,
+            "reasons": list(facts.reasons),
+            "warnings": list(facts.warnings),
+        },
+        "siblings": sharing(library, model),
+        "appears_at": [str(path) for path in appearances(library, model)],
+        "pickle_verdict": None,
+        "trashed_at": format_time(model.trashed_at),
+    }
+
+
+def sharing(library: Library, model: ModelRecord) -> list[str]:
+    """Return the names of other living models that have bytes in common with this one."""
+    others = models.with_blobs(library.catalog, [file.blob for file in model.files])
+    return [o.entry_name for o in others if o.id != model.id and o.trashed_at is None]
+
+
+def appearances(library: Library, model: ModelRecord) -> list[Path]:
+    """Return the absolute paths in the mount where a model is listed.
+
+    Costs the model, not the library: names in folders are unique over all models already.
+    """
+    if model.trashed_at is not None:
+        return []
+    categories = [category.id for category in library.taxonomy.categories]
+    tree = Tree.build(library.layouts, [model], 0, categories)
+    return [library.mountpoint.joinpath(*path) for path in tree.appearances(model.id)]
+
+
+def path_for(library: Library, model: ModelRecord, tool: str | None) -> Path:
+    """Return the path to give to a tool: in its folder, or by category.
+
+    Raises NotFound for a tool without a layout or a model that the tool does not see.
+    """
+    places = appearances(library, model)
+    if tool is None:
+        return places[0]
+    if tool not in {layout.tool for layout in library.layouts}:
+        known = ", ".join(layout.tool for layout in library.layouts)
+        raise NotFound(f"there is no layout for a tool {tool!r}", f"known tools: {known}")
+    folder = library.mountpoint / "by-tool" / tool
+    found = [path for path in places if folder in path.parents]
+    if not found:
+        raise NotFound(
+            f"{tool} has no folder for {model.category}, where {model.entry_name} is",
+            f"modelfs set {model.entry_name} category=… puts it elsewhere",
+        )
+    return found[0]
+
+
+def library_numbers(library: Library) -> dict[str, object]:
+    """Return the part of ``status --json`` that the store and the catalogue know."""
+    counts = models.summary(library.catalog)
+    return {
+        "models": counts.models,
+        "damaged_models": counts.damaged,
+        "logical_bytes": counts.logical_bytes,
+        "physical_bytes": counts.physical_bytes,
+        "trash_bytes": counts.trash_bytes,
+        "store": str(library.paths.root),
+        "free_bytes": durable.free_bytes(library.paths.root),
+        "reserve_bytes": library.store.reserve_bytes,
+        "jobs": [],
+    }

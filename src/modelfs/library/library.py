@@ -1,0 +1,131 @@
+"""One opened library: its store, its catalogue and its settings."""
+
+import os
+import resource
+import time
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from modelfs import config, durable, paths
+from modelfs.catalog import categories, changes
+from modelfs.catalog.database import Catalog
+from modelfs.config import Settings
+from modelfs.errors import BadInput, NotFound
+from modelfs.identify import Taxonomy, load_taxonomy
+from modelfs.layouts import Layout, load_layouts
+from modelfs.paths import StorePaths
+from modelfs.store import BlobStore
+from modelfs.types import ModelId
+
+
+class Library:
+    """A library that is open. One per thread; close it or use it in a ``with``."""
+
+    def __init__(self, store_paths: StorePaths, catalog: Catalog, settings: Settings) -> None:
+        self.paths = store_paths
+        self.catalog = catalog
+        self.settings = settings
+        disk = os.statvfs(store_paths.root)
+        self.store = BlobStore(store_paths, settings.reserve_bytes(disk.f_blocks * disk.f_frsize))
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalog.close()
+
+    @property
+    def mountpoint(self) -> Path:
+        """Where this library is, or will be, mounted."""
+        return self.settings.mountpoint
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The shipped categories and the user's."""
+        return load_taxonomy().with_added(categories.added(self.catalog))
+
+    @cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The tools' folders."""
+        return load_layouts(paths.user_layouts_folder())
+
+
+def open_library(store: Path | None = None, *, read_only: bool = False) -> Library:
+    """Open the configured library, or the one in ``store``.
+
+    Raises NotFound when there is none yet. ``read_only`` never waits for a writer.
+    """
+    store_paths = StorePaths(store or config.configured_store())
+    settings = config.load_settings(store_paths.settings)
+    catalog = Catalog.open(store_paths.catalog, read_only=read_only)
+    _raise_descriptor_limit()
+    return Library(store_paths, catalog, settings)
+
+
+def create_library(store: Path | None, mountpoint: Path | None) -> Library:
+    """Create a library, or open the one that is there, and make it this user's.
+
+    ``mountpoint`` re-points it. Raises BadInput when store and mount overlap.
+    """
+    store_paths = StorePaths(store or config.configured_store())
+    settings = config.load_settings(store_paths.settings)
+    if mountpoint is not None:
+        settings = settings.with_value("mount", str(mountpoint))
+    check_apart(store_paths.root, settings.mountpoint)
+    _check_usable(store_paths)
+    BlobStore(store_paths).create()
+    catalog = Catalog.open(store_paths.catalog, create=True)
+    durable.fsync_folder(store_paths.root)
+    if changes.newest(catalog)[0] == 0:
+        with catalog.write():
+            changes.log(catalog, "init", ModelId(0), None, {"at": time.time()})
+    config.save_settings(store_paths.settings, settings)
+    if not os.environ.get(paths.LIBRARY_VARIABLE):
+        config.remember_store(store_paths.root)
+    return Library(store_paths, catalog, settings)
+
+
+def check_apart(store: Path, mountpoint: Path) -> None:
+    """Raise BadInput when one would lie inside the other: the mount would read through itself."""
+    real_store, real_mount = Path(os.path.realpath(store)), Path(os.path.realpath(mountpoint))
+    if paths.is_within(real_store, real_mount) or paths.is_within(real_mount, real_store):
+        raise BadInput(
+            f"the store {store} and the mount {mountpoint} lie inside each other",
+            "choose two separate folders: modelfs init --store DIR --mount DIR",
+        )
+
+
+def _check_usable(store_paths: StorePaths) -> None:
+    root = store_paths.root
+    if root.exists() and not root.is_dir():
+        raise BadInput(f"{root} is not a folder")
+    if root.is_dir() and any(root.iterdir()) and not store_paths.catalog.exists():
+        known = {store_paths.blobs.name, store_paths.staging.name, store_paths.settings.name}
+        if not any((root / name).exists() for name in known):
+            raise BadInput(
+                f"{root} has files in it that are not a modelfs library",
+                "give an empty or new folder with --store",
+            )
+
+
+def require_store(store_paths: StorePaths) -> None:
+    """Raise NotFound when the store's folders are not there, as when its disk is not mounted."""
+    if not store_paths.blobs.is_dir():
+        raise NotFound(f"{store_paths.blobs} is not there", "is its disk mounted?")
+
+
+def _raise_descriptor_limit() -> None:
+    # A model of many files keeps each open until it is entered.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,88 @@
+"""Removing in two steps: to the trash, which frees nothing, and out of it, which does.
+
+A plan says what would go and what that gives back before anything happens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelfs.catalog import blobs, edit
+from modelfs.catalog.records import ModelRecord
+from modelfs.errors import Refused
+from modelfs.library.collect import delete_blobs
+from modelfs.library.library import Library
+from modelfs.names import alternatives
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalPlan:
+    """Models to remove, and what removing them for good gives back."""
+
+    models: Sequence[ModelRecord]
+    freed_bytes: int
+    """Bytes of blobs that nothing else names; freed when they leave the trash."""
+    shared_bytes: int
+    """Bytes that stay because other models have them too."""
+
+    @property
+    def pinned(self) -> list[ModelRecord]:
+        """The pinned ones, which are named before they go."""
+        return [model for model in self.models if model.pinned]
+
+    @property
+    def irreplaceable(self) -> list[ModelRecord]:
+        """Those that cannot be fetched again: not from a hub or an address."""
+        return [model for model in self.models if model.source.startswith("local:")]
+
+
+def plan_removal(library: Library, chosen: Sequence[ModelRecord]) -> RemovalPlan:
+    """Say what removing these models, together, would give back."""
+    if not chosen:
+        return RemovalPlan((), 0, 0)
+    freed = blobs.only_in(library.catalog, [model.id for model in chosen])
+    everything = {file.blob: file.size_bytes for model in chosen for file in model.files}
+    freed_bytes = sum(blob.size_bytes for blob in freed if blob.state != "missing")
+    shared = sum(everything.values()) - sum(blob.size_bytes for blob in freed)
+    return RemovalPlan(tuple(chosen), freed_bytes, shared)
+
+
+def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> None:
+    """Move a plan's models to the trash. Raises Refused for pinned ones unless asked for."""
+    if plan.pinned and not pinned_too:
+        names = ", ".join(model.entry_name for model in plan.pinned)
+        raise Refused(f"pinned: {names}", "modelfs unpin them first, or give --pinned-too")
+    with library.catalog.write():
+        for model in plan.models:
+            edit.trash(library.catalog, model)
+
+
+def restore(library: Library, chosen: Sequence[ModelRecord]) -> list[tuple[ModelRecord, str]]:
+    """Bring models back from the trash; return each with the entry name it has now.
+
+    A name that was taken meanwhile gains what a new model of that name would gain.
+    """
+    restored = []
+    with library.catalog.write():
+        for model in chosen:
+            names = alternatives(model.name, model.publisher, model.short_id, model.extension)
+            name = next(
+                name
+                for name in names
+                if not edit.entry_taken(library.catalog, name, model.extension)
+            )
+            edit.restore(library.catalog, model, name)
+            restored.append((model, name + model.extension))
+    return restored
+
+
+def empty_trash(library: Library, plan: RemovalPlan) -> int:
+    """Delete a plan's models for good, with the blobs that nothing else names.
+
+    Returns the bytes that came free. Interrupted, it leaves blobs for ``gc``, never a model
+    without its bytes.
+    """
+    with library.catalog.write():
+        candidates = blobs.only_in(library.catalog, [model.id for model in plan.models])
+        for model in plan.models:
+            edit.forget(library.catalog, model)
+    return delete_blobs(library, [blob.id for blob in candidates])

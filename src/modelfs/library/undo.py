@@ -1,0 +1,80 @@
+"""Taking back the latest change of a model, from what the change log kept of it."""
+
+from modelfs.catalog import changes, edit, models
+from modelfs.catalog.records import Change, ModelRecord
+from modelfs.errors import NotFound, Refused
+from modelfs.library.library import Library
+
+
+def history(library: Library, count: int) -> list[tuple[Change, str]]:
+    """Return the latest changes, newest first, each with the entry name of its model."""
+    found = changes.latest(library.catalog, count)
+    known = models.get(library.catalog, {change.model for change in found})
+    return [(change, _name(change, known.get(change.model))) for change in found]
+
+
+def _name(change: Change, model: ModelRecord | None) -> str:
+    if model is not None:
+        return model.entry_name
+    return str((change.before or change.after or {}).get("name", ""))
+
+
+def undo(library: Library, change: Change) -> str:
+    """Take back one change; return what that did. Undoing is itself a change.
+
+    Raises NotFound when the model is gone, Refused when a later change of the same kind stands
+    on this one or when it cannot be taken back.
+    """
+    model = models.get(library.catalog, [change.model]).get(change.model)
+    if model is None:
+        raise NotFound("the model of that change is gone for good")
+    later = [c for c in changes.after(library.catalog, change.id) if c.model == change.model]
+    if any(_touches(c) & _touches(change) for c in later):
+        raise Refused(f"{model.entry_name} has changed again since", "undo the later change first")
+    with library.catalog.write():
+        return _apply(library, change, model)
+
+
+def _touches(change: Change) -> set[str]:
+    keys = set(change.before or {}) | set(change.after or {})
+    return {"trashed_at"} if change.action == "add" else keys
+
+
+def _apply(library: Library, change: Change, model: ModelRecord) -> str:
+    catalog, before = library.catalog, dict(change.before or {})
+    match change.action:
+        case "add" | "restore":
+            edit.trash(catalog, model)
+            return f"{model.entry_name} is in the trash"
+        case "rm":
+            if edit.entry_taken(catalog, model.name, model.extension):
+                raise Refused(f"another model is called {model.entry_name} now", "rename it first")
+            edit.restore(catalog, model, model.name)
+            return f"{model.entry_name} is back"
+        case "tag" | "untag":
+            tags = set(map(str, _list(before["tags"])))
+            edit.untag(catalog, model, set(model.tags) - tags)
+            edit.tag(catalog, model, tags - set(model.tags))
+            return f"{model.entry_name} has the tags {', '.join(sorted(tags)) or '(none)'}"
+        case "pin" | "unpin":
+            edit.pin(catalog, model, pinned=bool(before["pinned"]))
+            return f"{model.entry_name} is {'pinned' if before['pinned'] else 'not pinned'}"
+        case "set":
+            return _set_back(library, model, before)
+    raise Refused(f"{change.action!r} cannot be taken back")
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _set_back(library: Library, model: ModelRecord, before: dict[str, object]) -> str:
+    if "name" in before:
+        if edit.entry_taken(library.catalog, str(before["name"]), model.extension, model.id):
+            raise Refused(f"another model is called {before['name']} now", "rename it first")
+        edit.rename(library.catalog, model, str(before["name"]))
+    if "category" in before:
+        edit.move(library.catalog, model, str(before["category"]), str(before["category_by"]))
+    if "notes" in before:
+        edit.annotate(library.catalog, model, str(before["notes"]))
+    return f"{model.entry_name}: {', '.join(f'{k}={v}' for k, v in before.items())}"
