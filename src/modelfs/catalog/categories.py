@@ -1,6 +1,8 @@
 """Categories that the user added to the shipped taxonomy."""
 
+from modelfs.catalog import changes
 from modelfs.catalog.database import Catalog
+from modelfs.types import ModelId
 
 
 def added(catalog: Catalog) -> list[tuple[str, str]]:
@@ -11,3 +13,4 @@ def added(catalog: Catalog) -> list[tuple[str, str]]:
 def add(catalog: Catalog, category: str, title: str) -> None:
     """Add one; inside ``write()``."""
     catalog.rows("INSERT OR REPLACE INTO category VALUES (?, ?)", [category, title])
+    changes.log(catalog, "category", ModelId(0), None, {"id": category, "title": title})

@@ -9,7 +9,19 @@ from modelfs.types import BlobId, ChangeId, Facts, FileId, ModelId
 
 State = Literal["ok", "damaged", "missing"]
 Action = Literal[
-    "add", "tag", "untag", "set", "pin", "unpin", "rm", "restore", "empty", "damage", "heal", "init"
+    "add",
+    "tag",
+    "untag",
+    "set",
+    "pin",
+    "unpin",
+    "rm",
+    "restore",
+    "empty",
+    "damage",
+    "heal",
+    "init",
+    "category",
 ]
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from modelfs.catalog.records import ModelRecord
-from modelfs.layouts import Layout
 from modelfs.names import alternatives, fold
 from modelfs.types import ModelId
 
@@ -12,6 +12,33 @@ BY_CATEGORY = "by-category"
 BY_TAG = "by-tag"
 BY_TOOL = "by-tool"
 INBOX = "inbox"
+
+
+class ToolRule(Protocol):
+    """Which models appear in one folder of a tool."""
+
+    @property
+    def folder(self) -> tuple[str, ...]:
+        """The folder, relative to the tool's."""
+
+    def takes(self, category: str, extension: str, *, is_single: bool) -> bool:
+        """Say whether a model belongs into it."""
+
+
+class ToolLayout(Protocol):
+    """What the views need of the description of a tool."""
+
+    @property
+    def tool(self) -> str:
+        """The name of the tool's folder."""
+
+    @property
+    def folders(self) -> Sequence[tuple[str, ...]]:
+        """Folders that exist even when empty."""
+
+    @property
+    def rules(self) -> Sequence[ToolRule]:
+        """What appears where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +65,7 @@ class Placement:
     claim: Claim
 
 
-def placements(model: ModelRecord, layouts: Sequence[Layout]) -> list[Placement]:
+def placements(model: ModelRecord, layouts: Sequence[ToolLayout]) -> list[Placement]:
     """Return every listed place of a living model; nothing for one in the trash."""
     if model.trashed_at is not None:
         return []
@@ -55,7 +82,7 @@ def placements(model: ModelRecord, layouts: Sequence[Layout]) -> list[Placement]
     return [Placement(folder, claim) for folder in folders]
 
 
-def _tool_folders(model: ModelRecord, layouts: Sequence[Layout]) -> list[tuple[str, ...]]:
+def _tool_folders(model: ModelRecord, layouts: Sequence[ToolLayout]) -> list[tuple[str, ...]]:
     found: dict[tuple[str, ...], None] = {}
     for layout in layouts:
         for rule in layout.rules:

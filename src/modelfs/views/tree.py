@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from modelfs.catalog.records import FileRecord, ModelRecord
-from modelfs.layouts import Layout
 from modelfs.types import FileId, ModelId
 from modelfs.views.placement import (
     BY_CATEGORY,
@@ -18,6 +17,7 @@ from modelfs.views.placement import (
     BY_TOOL,
     INBOX,
     Claim,
+    ToolLayout,
     placements,
     settle,
 )
@@ -77,7 +77,7 @@ class TreeDiff:
 class Tree:
     """All views of a library at one moment."""
 
-    layouts: Sequence[Layout]
+    layouts: Sequence[ToolLayout]
     models: Mapping[ModelId, ModelRecord]
     files: Mapping[FileId, FileNode]
     """Every file of a living model."""
@@ -89,7 +89,7 @@ class Tree:
 
     @classmethod
     def empty(
-        cls, layouts: Sequence[Layout], mtime_ns: int, extra_categories: Iterable[str] = ()
+        cls, layouts: Sequence[ToolLayout], mtime_ns: int, extra_categories: Iterable[str] = ()
     ) -> "Tree":
         """Return the tree of a library without models: the folders that always exist."""
         fixed = {(), (BY_CATEGORY,), (BY_TAG,), (BY_TOOL,), (INBOX,)}
@@ -107,7 +107,7 @@ class Tree:
     @classmethod
     def build(
         cls,
-        layouts: Sequence[Layout],
+        layouts: Sequence[ToolLayout],
         models: Iterable[ModelRecord],
         mtime_ns: int,
         extra_categories: Iterable[str] = (),

@@ -1,0 +1,211 @@
+"""What Tab offers. Runs the program at each Tab: quick, read-only, and never an error.
+
+The shells differ in what they give and take: bash inserts what it gets as it stands, so names are
+quoted for it here; it also takes ``:`` and ``=`` for the end of a word.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import typer
+
+from modelfs.config import configured_store
+from modelfs.paths import StorePaths
+
+if TYPE_CHECKING:
+    from modelfs.catalog.database import Catalog
+
+LIMIT = 200
+QUERY_FIELDS = (
+    "category:",
+    "tag:",
+    "format:",
+    "arch:",
+    "quant:",
+    "name:",
+    "source:",
+    "state:",
+    "pinned:",
+    "size>",
+    "size<",
+    "parameters>",
+    "used<",
+    "used>",
+    "added<",
+)
+_FIXED = {"state:": ("ok", "damaged", "missing"), "pinned:": ("yes", "no")}
+_SETTINGS = ("mount", "reserve", "grace", "allow_other")
+_BASH_SPECIAL = re.compile(r"([^A-Za-z0-9_./+@%:=,#\u0080-\U0010ffff-])")
+
+Offer = tuple[str, str]
+
+
+class _Insertion(str):
+    """A word as the shell wants it inserted. It was chosen already: typer must not compare it
+    with what was typed, which it sees without the quotes."""
+
+    def startswith(self, *_: object) -> bool:
+        return True
+
+
+def model_names(incomplete: str) -> list[Offer]:
+    """Offer the names of living models, with their category."""
+    return _offer(incomplete, _model_names)
+
+
+def trashed_names(incomplete: str) -> list[Offer]:
+    """Offer the names of models in the trash."""
+    return _offer(incomplete, _trashed_names)
+
+
+def tag_names(incomplete: str) -> list[Offer]:
+    """Offer tags, the last one of a comma-separated list."""
+    return _offer(incomplete, lambda word: list(_after_comma(word)))
+
+
+def category_names(incomplete: str) -> list[Offer]:
+    """Offer categories with their titles."""
+    return _offer(incomplete, _categories)
+
+
+def query_words(incomplete: str) -> list[Offer]:
+    """Offer the fields of a query, and the values of those that are known."""
+    return _offer(incomplete, _query)
+
+
+def tool_names(incomplete: str) -> list[Offer]:
+    """Offer the tools that have a layout."""
+    return _offer(incomplete, _tools)
+
+
+def model_then_tags(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer a model first, tags behind it; tags at once when a query names the models."""
+    return tag_names(incomplete) if _has_model(ctx) else model_names(incomplete)
+
+
+def model_then_values(ctx: typer.Context, incomplete: str) -> list[Offer]:
+    """Offer a model first, then ``category=…`` and the other things that can be set."""
+    return _offer(incomplete, _values) if _has_model(ctx) else model_names(incomplete)
+
+
+def setting_words(incomplete: str) -> list[Offer]:
+    """Offer the names of settings."""
+    return _offer(incomplete, lambda _: [(f"{key}=", "") for key in _SETTINGS])
+
+
+def _has_model(ctx: typer.Context) -> bool:
+    return bool(ctx.params.get("words") or ctx.params.get("query"))
+
+
+def _model_names(word: str) -> list[Offer]:
+    from modelfs.catalog.models import names_like
+
+    with _catalog() as catalog:
+        return names_like(catalog, word, LIMIT)
+
+
+def _trashed_names(_: str) -> list[Offer]:
+    from modelfs.catalog.filters import Filter
+    from modelfs.catalog.models import find
+
+    with _catalog() as catalog:
+        found = find(catalog, Filter(trashed=True))
+    return [(model.entry_name, model.category) for model in found]
+
+
+def _tag_names() -> list[str]:
+    from modelfs.catalog.models import tag_counts
+
+    with _catalog() as catalog:
+        return list(tag_counts(catalog))
+
+
+def _after_comma(word: str) -> Iterator[Offer]:
+    before, comma, _ = word.rpartition(",")
+    for name in _tag_names():
+        yield before + comma + name, ""
+
+
+def _categories(_: str) -> list[Offer]:
+    from modelfs.catalog.categories import added
+    from modelfs.identify.taxonomy import load_taxonomy
+
+    shipped = [(category.id, category.title) for category in load_taxonomy().categories]
+    with _catalog() as catalog:
+        return shipped + added(catalog)
+
+
+def _query(word: str) -> list[Offer]:
+    field, colon, _ = word.partition(":")
+    key = field.lstrip("-") + colon
+    if key == "category:":
+        return [(f"{field}:{name}", title) for name, title in _categories("")]
+    if key == "tag:":
+        return [(f"{field}:{name}", "") for name in _tag_names()]
+    values = _FIXED.get(key, ())
+    return [(f"{field}:{value}", "") for value in values] or [(name, "") for name in QUERY_FIELDS]
+
+
+def _values(word: str) -> list[Offer]:
+    if word.startswith("category="):
+        return [(f"category={name}", title) for name, title in _categories("")]
+    return [("category=", ""), ("name=", ""), ("notes=", "")]
+
+
+def _tools(_: str) -> list[Offer]:
+    from modelfs.layouts import load_layouts
+    from modelfs.paths import user_layouts_folder
+
+    return [(layout.tool, layout.title) for layout in load_layouts(user_layouts_folder())]
+
+
+@contextmanager
+def _catalog() -> "Iterator[Catalog]":
+    from modelfs.catalog.database import Catalog
+
+    catalog = Catalog.open(StorePaths(configured_store()).catalog, read_only=True)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def _offer(incomplete: str, find: Callable[[str], Iterable[Offer]]) -> list[Offer]:
+    """Find what begins like the word at the cursor, written as the shell takes it."""
+    head = _cut_off_by_bash()
+    word = head + incomplete
+    found: list[Offer] = []
+    # Whatever is wrong, a Tab key is not the place to say it.
+    with suppress(Exception):
+        found = [offer for offer in find(word) if offer[0].startswith(word)][:LIMIT]
+    return [(_insertion(name[len(head) :]), about) for name, about in found]
+
+
+def _bash_words() -> list[str]:
+    """Return the words up to the cursor as bash cut them; none in another shell."""
+    if os.environ.get("_MODELFS_COMPLETE") != "complete_bash":
+        return []
+    words = os.environ.get("COMP_WORDS", "").split("\n")
+    return words[: int(os.environ.get("COMP_CWORD", "0")) + 1]
+
+
+def _cut_off_by_bash() -> str:
+    """Return what belongs to the word at the cursor but was cut off at a ``:`` or ``=``."""
+    words = _bash_words()
+    if len(words) > 2 and words[-1] in (":", "="):
+        return words[-2]
+    if len(words) > 3 and words[-2] in (":", "="):
+        return words[-3] + words[-2]
+    return ""
+
+
+def _insertion(name: str) -> str:
+    words = _bash_words()
+    if not words:
+        return _Insertion(name)
+    if words[-1][:1] in ("'", '"'):
+        return _Insertion(name)  # bash keeps the quote that was typed and closes it
+    return _Insertion(_BASH_SPECIAL.sub(r"\\\1", name))

@@ -1,0 +1,77 @@
+"""The options and arguments that commands share, each said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from modelfs.cli import completion
+from modelfs.units import parse_duration
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Plain = Annotated[
+    bool,
+    typer.Option("--plain", help="Print tab-separated lines, as is done when piped."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask. Needed when there is no terminal.")
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query",
+        "-q",
+        metavar="QUERY",
+        help="Act on all models that this query means, as in ls.",
+        autocompletion=completion.query_words,
+    ),
+]
+Duration = Annotated[
+    float | None, typer.Option(parser=_duration, metavar="DURATION", show_default=False)
+]
+Folder = Annotated[Path | None, typer.Option(metavar="DIR", show_default=False)]
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model's name, or # and its number.",
+        autocompletion=completion.model_names,
+    ),
+]
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Names of models, or # and a number.",
+        autocompletion=completion.model_names,
+    ),
+]
+ModelsOrQuery = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[MODEL]...",
+        help="Names of models, or # and a number.",
+        autocompletion=completion.model_names,
+        show_default=False,
+    ),
+]
+TrashedModels = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Names of models in the trash, or # and a number.",
+        autocompletion=completion.trashed_names,
+    ),
+]

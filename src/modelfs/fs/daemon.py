@@ -1,0 +1,195 @@
+"""The process behind a mount: prepares, mounts, follows the catalogue, and leaves cleanly.
+
+It never touches a path below its own mount. SIGTERM, SIGINT and SIGHUP unmount; SIGKILL leaves a
+dead mount that the next ``modelfs mount`` takes away.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from modelfs import durable, locks
+from modelfs.errors import CatalogBusy, Failed, ModelfsError, Refused
+from modelfs.fs import mountinfo
+from modelfs.fs.counting import UseCounter
+from modelfs.fs.following import Follower
+from modelfs.fs.invalidation import Invalidator
+from modelfs.fs.operations import Operations
+from modelfs.fs.state import write_note
+from modelfs.library import Library, open_library
+from modelfs.library.library import check_apart
+from modelfs.views import Tree, TreeDiff
+from modelfs.views.inodes import file_inode, folder_inode
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+_COUNT_S = 2.0
+_STOP_S = 2.0
+_DEVICE = Path("/dev/fuse")
+
+
+def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
+    """Mount the library in ``store`` and serve it until it is unmounted or told to stop.
+
+    ``announce`` is called once the kernel has the mount. Raises ModelfsError when it cannot be.
+    """
+    with open_library(store) as library:
+        try:
+            with locks.hold(library.paths.mount_lock, exclusive=True, timeout_s=1.0) as lock_fd:
+                _mount(library, lock_fd, links, announce)
+        except CatalogBusy as error:
+            raise Failed("the library is mounted already", "modelfs status says where") from error
+
+
+def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path], None]) -> None:
+    mountpoint = library.mountpoint
+    prepare(library, mountpoint)
+    uses = UseCounter(library.paths.catalog)
+    follower = Follower(library.paths.catalog, library.layouts)
+    operations = Operations(library.store, follower.tree, uses, links=links)
+    write_note(lock_fd, mountpoint, "links" if links else "served")
+    options = {"default_permissions", "ro", "fsname=modelfs", "subtype=modelfs"}
+    if library.settings.allow_other:
+        options.add("allow_other")
+    try:
+        pyfuse3.init(operations, str(mountpoint), options)
+    except RuntimeError as error:
+        raise Failed(
+            f"FUSE does not mount {mountpoint}: {error}",
+            f"its own words are in {library.paths.mount_log}",
+        ) from error
+    log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
+    try:
+        trio.run(_serve, operations, follower, uses, lambda: announce(mountpoint))
+    finally:
+        pyfuse3.close(unmount=True)
+        follower.close()
+        if uses.has_news:
+            uses.write()
+        log.info("unmounted")
+
+
+def prepare(library: Library, mountpoint: Path) -> None:
+    """Make sure that a mount can be made: FUSE is there, nothing dead or full is in the way."""
+    if not os.access(_DEVICE, os.R_OK | os.W_OK):
+        raise Failed(
+            f"{_DEVICE} is {'not ours to open' if _DEVICE.exists() else 'not there'}: no FUSE here",
+            "load the fuse module (modprobe fuse); in a container give it --device /dev/fuse",
+        )
+    check_apart(library.paths.root, mountpoint)
+    healed = mountinfo.heal(mountpoint)
+    if healed:
+        log.warning("took away %d dead mount(s) at %s", healed, mountpoint)
+    try:
+        durable.make_folder(mountpoint)
+        occupied = any(mountpoint.iterdir())
+    except OSError as error:
+        raise Failed(f"{mountpoint} cannot be used as mountpoint: {error.strerror}") from error
+    if occupied:
+        raise Refused(
+            f"there are files in {mountpoint}: mounting would hide them",
+            "add them to the library and move them away, or choose an empty folder: "
+            "modelfs init --mount DIR",
+        )
+
+
+async def _serve(
+    operations: Operations, follower: Follower, uses: UseCounter, announce: Callable[[], None]
+) -> None:
+    invalidator = Invalidator(
+        pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
+    )
+    invalidator.start()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_obey_signals, invalidator)
+        nursery.start_soon(_follow, operations, follower, invalidator)
+        nursery.start_soon(_count, uses)
+        announce()
+        await pyfuse3.main()
+        nursery.cancel_scope.cancel()
+    invalidator.stop(0)
+
+
+async def _obey_signals(invalidator: Invalidator) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            log.info("%s: unmounting", signal.Signals(number).name)
+            # While requests are still answered: the kernel may hold the thread until one is.
+            await trio.to_thread.run_sync(invalidator.stop, _STOP_S)
+            pyfuse3.terminate()
+            return
+
+
+async def _follow(operations: Operations, follower: Follower, invalidator: Invalidator) -> None:
+    while True:
+        await trio.sleep(_POLL_S)
+        try:
+            if not follower.poll():
+                continue
+            tree, diff = await trio.to_thread.run_sync(follower.refresh)
+        except ModelfsError as error:
+            log.warning("the catalogue cannot be followed for now: %s", error.message)
+            continue
+        operations.tree = tree
+        _tell_kernel(operations, tree, diff, invalidator)
+
+
+def _tell_kernel(
+    operations: Operations, tree: Tree, diff: TreeDiff, invalidator: Invalidator
+) -> None:
+    """Have the kernel forget what changed, of the things it knows."""
+    known = operations.known
+    inodes = {path: folder_inode(path) for path in diff.folders}
+    names = [
+        (inodes[path], name.encode()) for path, name in diff.names if known.holds(inodes[path])
+    ]
+    attributes = [inode for inode in inodes.values() if known.holds(inode)]
+    attributes += [file_inode(file) for file in diff.files if known.holds(file_inode(file))]
+    invalidator.forget(names, attributes)
+
+
+async def _count(uses: UseCounter) -> None:
+    while True:
+        await trio.sleep(_COUNT_S)
+        if uses.has_news:
+            await trio.to_thread.run_sync(uses.write)
+
+
+def main() -> None:
+    """Run as the process that ``launch.start`` spawned, and tell it how it went."""
+    parser = argparse.ArgumentParser(prog="modelfs.fs.daemon")
+    parser.add_argument("store", type=Path)
+    parser.add_argument("pipe", type=int, help="descriptor for one line of JSON")
+    parser.add_argument("--links", action="store_true")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    pipe = os.fdopen(arguments.pipe, "w")
+
+    def say(word: dict[str, object]) -> None:
+        print(json.dumps(word), file=pipe, flush=True)
+        pipe.close()
+
+    try:
+        run(
+            arguments.store,
+            links=arguments.links,
+            announce=lambda mountpoint: say({"mounted": str(mountpoint)}),
+        )
+    except ModelfsError as error:
+        log.error("%s", error.message)
+        if not pipe.closed:
+            say({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

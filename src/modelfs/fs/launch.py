@@ -1,0 +1,132 @@
+"""Starting and stopping the mount: a process of its own, which this one waits for."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from modelfs import locks
+from modelfs.errors import Failed, ModelfsError
+from modelfs.fs import mountinfo
+from modelfs.fs.holders import holders
+from modelfs.fs.state import MountState, mount_state, read_note
+from modelfs.library import Library
+
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 15.0
+_POLL_S = 0.02
+
+
+class _DaemonError(ModelfsError):
+    """What the mount's process said before it ended, with the exit code it chose."""
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code  # type: ignore[misc]  # each class owns one; this one relays
+
+
+def serve(store: Path, links: bool) -> None:
+    """Mount in this process and return when it is unmounted or told to stop."""
+    from modelfs.fs.daemon import run
+
+    run(store, links=links, announce=lambda _: None)
+
+
+def start(library: Library, links: bool) -> MountState:
+    """Mount in a process of its own; return once the mount answers.
+
+    Mounted already, it says so. Raises what the process could not do.
+    """
+    state = mount_state(library.paths)
+    if state.mounted:
+        if state.mountpoint != library.mountpoint:
+            raise Failed(
+                f"the library is mounted at {state.mountpoint}, not at {library.mountpoint}",
+                "modelfs umount, then mount it again",
+            )
+        return replace(state, already=True)
+    _spawn(library, links)
+    return _wait_until_alive(library)
+
+
+def _spawn(library: Library, links: bool) -> None:
+    """Start the process and wait for its word: mounted, or why not."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "modelfs.fs.daemon", str(library.paths.root), str(writing)]
+    try:
+        with open(library.paths.mount_log, "ab") as log:
+            process = subprocess.Popen(
+                command + (["--links"] if links else []),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=[writing],
+            )
+    finally:
+        os.close(writing)
+    with open(reading, "rb") as pipe:
+        said = pipe.readline()
+    word = json.loads(said) if said else {}
+    if "error" in word:
+        process.wait()
+        raise _DaemonError(word["error"], word["hint"], word["exit_code"])
+    if "mounted" not in word:
+        code = process.wait()
+        raise Failed(f"the mount ended at once (exit {code})", f"see {library.paths.mount_log}")
+
+
+def _wait_until_alive(library: Library) -> MountState:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        state = mount_state(library.paths)
+        if state.mounted:
+            return state
+        if not locks.is_held(library.paths.mount_lock):
+            break
+        time.sleep(_POLL_S)
+    raise Failed("the mount does not answer", f"see {library.paths.mount_log}")
+
+
+def stop(library: Library, lazy: bool) -> bool:
+    """Unmount and wait for the process to end; return whether there was something to unmount.
+
+    Raises Failed that names who uses the mount, unless ``lazy`` takes it away from them.
+    """
+    note = read_note(library.paths)
+    mountpoint = Path(str(note.get("mountpoint", library.mountpoint)))
+    mounts = mountinfo.mounts_at(mountpoint)
+    if not mounts or mounts[-1].kind != mountinfo.FILE_SYSTEM_TYPE:
+        return False
+    if not locks.is_held(library.paths.mount_lock):
+        return mountinfo.heal(mountpoint) > 0
+    try:
+        mountinfo.unmount(mountpoint, lazy=lazy)
+    except Failed as error:
+        users = holders(mountpoint)
+        if not users:
+            raise
+        raise Failed(
+            f"{mountpoint} is in use by {', '.join(users)}",
+            "close these programs, or take it away from them: modelfs umount --lazy",
+        ) from error
+    _wait_until_ended(library)
+    return True
+
+
+def _wait_until_ended(library: Library) -> None:
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while locks.is_held(library.paths.mount_lock):
+        if time.monotonic() > deadline:
+            return  # lazily unmounted and still read from: it ends with its last reader
+        time.sleep(_POLL_S)
+
+
+def has_fusermount() -> bool:
+    """Say whether the program that mounts for ordinary users is there."""
+    return shutil.which("fusermount3") is not None

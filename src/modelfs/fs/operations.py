@@ -1,0 +1,202 @@
+"""The handlers: each kernel request is a look at the current tree, and nothing waits.
+
+Everything here runs on the loop's one thread, so there is no lock: between two awaits nothing
+else happens. What touches the disk goes to a thread; only page-cache reads are made here.
+"""
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Sequence
+from itertools import count
+
+import pyfuse3
+import trio
+
+from modelfs.fs.attributes import absent, attributes
+from modelfs.fs.counting import UseCounter
+from modelfs.fs.desktop import is_probe
+from modelfs.fs.guard import guarded
+from modelfs.fs.known import KnownInodes
+from modelfs.fs.reading import OpenBlob, Reader
+from modelfs.fs.xattrs import extended
+from modelfs.store import BlobStore
+from modelfs.views import FileNode, FolderNode, Node, Tree
+from modelfs.views.inodes import file_of_inode
+
+log = logging.getLogger(__name__)
+
+_PROBE_REMEMBERED_S = 3600.0
+_STATFS_REMEMBERED_S = 1.0
+
+
+@guarded
+class Operations(pyfuse3.Operations):
+    """The file system of one library, read-only."""
+
+    supports_dot_lookup = False
+    enable_writeback_cache = False
+    enable_acl = False
+
+    def __init__(self, store: BlobStore, tree: Tree, uses: UseCounter, *, links: bool) -> None:
+        super().__init__()
+        self.tree = tree
+        self.known = KnownInodes()
+        self._store = store
+        self._uses = uses
+        self._links = links
+        self._reader = Reader()
+        self._handles = count(1)
+        self._files: dict[int, OpenBlob] = {}
+        self._listings: dict[int, Sequence[tuple[str, Node]]] = {}
+        self._statfs: tuple[float, pyfuse3.StatvfsData] | None = None
+
+    async def lookup(
+        self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext
+    ) -> pyfuse3.EntryAttributes:
+        """Find a name in a folder."""
+        if is_probe(name):
+            return absent(_PROBE_REMEMBERED_S)
+        folder = self._folder(parent_inode)
+        try:
+            node = self.tree.child(folder, name.decode())
+        except UnicodeDecodeError:
+            node = None
+        if node is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        self.known.remember(node)
+        return self._attributes(node)
+
+    async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+        """Take back references that the kernel dropped."""
+        self.known.forget(inode_list)
+
+    async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
+        """Describe an inode."""
+        return self._attributes(self._node(inode))
+
+    async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
+        """Say where a link leads; files are links only with ``--links``."""
+        node = self._node(inode)
+        if not isinstance(node, FileNode) or not self._links:
+            raise pyfuse3.FUSEError(errno.EINVAL)
+        return os.fsencode(self._store.path(node.file.blob))
+
+    async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
+        """Open a file for reading; damage answers EIO."""
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            raise pyfuse3.FUSEError(errno.EROFS)
+        node = self._node(inode)
+        if not isinstance(node, FileNode):
+            raise pyfuse3.FUSEError(errno.EISDIR)
+        file = await trio.to_thread.run_sync(self._open_blob, node)
+        handle = next(self._handles)
+        self._files[handle] = file
+        self._uses.note(node.model.id, ctx.pid)
+        # Content never changes under an inode, so the page cache is right for ever.
+        return pyfuse3.FileInfo(fh=handle, keep_cache=True)
+
+    def _open_blob(self, node: FileNode) -> OpenBlob:
+        file = node.file
+        try:
+            if file.state != "ok":
+                raise OSError(errno.EIO, f"known to be {file.state}")
+            fd = self._store.open(file.blob)
+        except OSError as error:
+            log.error("%s (blob %s) cannot be opened: %s", node.model.name, file.blob, error)
+            raise pyfuse3.FUSEError(errno.EIO) from error
+        if os.fstat(fd).st_size != file.size_bytes:
+            os.close(fd)
+            log.error("%s (blob %s) has the wrong size", node.model.name, file.blob)
+            raise pyfuse3.FUSEError(errno.EIO)
+        return OpenBlob(fd, file.blob, file.size_bytes, node.model.id)
+
+    async def read(self, fh: int, off: int, size: int) -> bytes:
+        """Read from an open file."""
+        # pyfuse3 takes any buffer, its annotation only bytes; a copy would cost a third.
+        return await self._reader.read(self._files[fh], off, size)  # type: ignore[return-value]
+
+    async def flush(self, fh: int) -> None:
+        """Nothing is ever pending."""
+
+    async def release(self, fh: int) -> None:
+        """Close a file."""
+        os.close(self._files.pop(fh).fd)
+
+    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
+        """Take one consistent listing, which the handle keeps."""
+        handle = next(self._handles)
+        self._listings[handle] = self.tree.children(self._folder(inode))
+        return handle
+
+    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        """Give entries from the listing's place ``start_id`` on, counting those that were taken."""
+        listing = self._listings[fh]
+        for number in range(start_id, len(listing)):
+            name, node = listing[number]
+            entry = self._attributes(node)
+            if not pyfuse3.readdir_reply(token, name.encode(), entry, number + 1):
+                return
+            self.known.remember(node)
+
+    async def releasedir(self, fh: int) -> None:
+        """Drop a listing."""
+        del self._listings[fh]
+
+    async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
+        """Describe the store's disk, asked at most once a second."""
+        if self._statfs is None or time.monotonic() - self._statfs[0] > _STATFS_REMEMBERED_S:
+            disk = await trio.to_thread.run_sync(os.statvfs, self._store.paths.root)
+            self._statfs = time.monotonic(), _statvfs(disk)
+        return self._statfs[1]
+
+    async def access(self, inode: int, mode: int, ctx: pyfuse3.RequestContext) -> bool:
+        """The kernel checks modes itself (default_permissions)."""
+        return True
+
+    async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
+        """Return one extended attribute."""
+        value = extended(self._node(inode)).get(name)
+        if value is None:
+            raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
+        return value
+
+    async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
+        """Return the names of the extended attributes."""
+        return list(extended(self._node(inode)))
+
+    def _folder(self, inode: int) -> FolderNode:
+        path = self.known.folder(inode)
+        node = self.tree.node(path) if path is not None else None
+        if node is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        if not isinstance(node, FolderNode):
+            raise pyfuse3.FUSEError(errno.ENOTDIR)
+        return node
+
+    def _node(self, inode: int) -> Node:
+        """Return what an inode is now, or was, if it is gone and the kernel still holds it."""
+        file = file_of_inode(inode)
+        if file is None:
+            return self._folder(inode)
+        node = self.tree.files.get(file) or self.known.file(inode)
+        if node is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        return node
+
+    def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
+        if isinstance(node, FolderNode):
+            return attributes(node, 1)
+        links = self.tree.links(node.model) if node.file.id in self.tree.files else 0
+        target = str(self._store.path(node.file.blob)) if self._links else None
+        return attributes(node, links, target)
+
+
+def _statvfs(disk: os.statvfs_result) -> pyfuse3.StatvfsData:
+    data = pyfuse3.StatvfsData()
+    data.f_bsize, data.f_frsize = disk.f_bsize, disk.f_frsize
+    data.f_blocks, data.f_bfree, data.f_bavail = disk.f_blocks, disk.f_bfree, disk.f_bavail
+    data.f_files, data.f_ffree, data.f_favail = disk.f_files, disk.f_ffree, disk.f_favail
+    data.f_namemax = 255
+    return data

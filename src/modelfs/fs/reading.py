@@ -1,0 +1,83 @@
+"""Serving bytes of blobs: from the page cache at once, from the disk in a thread.
+
+A blob that cannot give all its bytes is damaged: the reader gets EIO, never an early end. Bytes
+come from ``preadv``, not from a memory map: libfuse cannot report a map that fails at some place,
+and the reader would see an end of file with no error.
+"""
+
+import errno
+import logging
+import os
+from dataclasses import dataclass
+
+import pyfuse3
+import trio
+
+from modelfs.types import BlobId, ModelId
+
+log = logging.getLogger(__name__)
+
+_LARGEST_READ_BYTES = 1 << 20
+"""More than the kernel asks for at once (FUSE_MAX_MAX_PAGES is 256 pages)."""
+
+_READ_AHEAD_BYTES = 4 << 20
+_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlob:
+    """A blob that somebody reads through the mount."""
+
+    fd: int
+    blob: BlobId
+    size_bytes: int
+    model: ModelId
+
+
+class Reader:
+    """Answers read requests. Lives on the loop."""
+
+    def __init__(self) -> None:
+        self._buffer = memoryview(bytearray(_LARGEST_READ_BYTES))
+        self._threads = trio.CapacityLimiter(_THREADS)
+
+    async def read(self, file: OpenBlob, offset: int, size_bytes: int) -> memoryview | bytes:
+        """Return the bytes asked for, fewer only at the blob's end; raise FUSEError(EIO).
+
+        The result may be the one reused buffer, which is free again after the reply: there is no
+        await between here and the reply.
+        """
+        wanted = min(size_bytes, file.size_bytes - offset)
+        if wanted <= 0:
+            return b""
+        if wanted <= _LARGEST_READ_BYTES:
+            view = self._buffer[:wanted]
+            try:
+                if os.preadv(file.fd, [view], offset, os.RWF_NOWAIT) == wanted:
+                    return view
+            except OSError as error:
+                # EAGAIN: not cached (it may also be said of cached pages). EOPNOTSUPP: not offered.
+                if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
+                    raise self._failed(file, offset, str(error)) from error
+        return await trio.to_thread.run_sync(
+            self._read_cold, file, offset, wanted, limiter=self._threads
+        )
+
+    def _read_cold(self, file: OpenBlob, offset: int, wanted: int) -> memoryview:
+        """Read from the disk, and have it go on with what comes next."""
+        view = memoryview(bytearray(wanted))
+        done = 0
+        try:
+            os.posix_fadvise(file.fd, offset + wanted, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+            while done < wanted:
+                count = os.preadv(file.fd, [view[done:]], offset + done)
+                if count == 0:
+                    raise self._failed(file, offset + done, "it ends too early")
+                done += count
+        except OSError as error:
+            raise self._failed(file, offset + done, str(error)) from error
+        return view
+
+    def _failed(self, file: OpenBlob, offset: int, why: str) -> pyfuse3.FUSEError:
+        log.error("blob %s cannot be read at %d: %s", file.blob, offset, why)
+        return pyfuse3.FUSEError(errno.EIO)

@@ -1,0 +1,72 @@
+"""Whether a library is mounted: the mount holds a lock for as long as it lives, and says where."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelfs import locks
+from modelfs.fs import mountinfo
+from modelfs.paths import StorePaths
+
+
+@dataclass(frozen=True, slots=True)
+class MountState:
+    """What is known of a library's mount."""
+
+    mounted: bool
+    mountpoint: Path | None = None
+    read_path: str | None = None
+    """``served`` or ``links``."""
+    read_path_reason: str = ""
+    pid: int | None = None
+    already: bool = False
+    """For ``start``: it was mounted before."""
+    problem: str = ""
+    """Why it is not usable although something is there."""
+
+
+REASONS = {
+    "served": "modelfs answers every read itself, from the page cache where it can",
+    "links": "every file is a link into the store, so reads do not pass modelfs at all",
+}
+
+
+def mount_state(paths: StorePaths) -> MountState:
+    """Look at a library's mount without waiting for it for more than a moment."""
+    note = read_note(paths)
+    mountpoint = Path(str(note["mountpoint"])) if "mountpoint" in note else None
+    if not locks.is_held(paths.mount_lock):
+        stale = mountpoint is not None and any(
+            mount.kind == mountinfo.FILE_SYSTEM_TYPE for mount in mountinfo.mounts_at(mountpoint)
+        )
+        problem = f"a dead mount is left at {mountpoint}: modelfs mount heals it" if stale else ""
+        return MountState(False, problem=problem)
+    if mountpoint is None or not mountinfo.mounts_at(mountpoint):
+        return MountState(False, problem="it is just being mounted or unmounted")
+    answer = mountinfo.answers(mountpoint)
+    read_path = str(note["read_path"])
+    return MountState(
+        mounted=answer == "alive",
+        mountpoint=mountpoint,
+        read_path=read_path,
+        read_path_reason=REASONS.get(read_path, ""),
+        pid=int(str(note["pid"])),
+        problem="" if answer == "alive" else f"the mount is {answer}: modelfs umount --lazy",
+    )
+
+
+def read_note(paths: StorePaths) -> dict[str, object]:
+    """Return what the last mount said of itself; empty when there was none."""
+    try:
+        note = json.loads(paths.mount_lock.read_text())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) and {"pid", "read_path"} <= note.keys() else {}
+
+
+def write_note(lock_fd: int, mountpoint: Path, read_path: str) -> None:
+    """Say in the lock file that this process mounts there."""
+    text = json.dumps({"pid": os.getpid(), "mountpoint": str(mountpoint), "read_path": read_path})
+    os.ftruncate(lock_fd, 0)
+    os.pwrite(lock_fd, text.encode(), 0)

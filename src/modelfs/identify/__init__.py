@@ -1,0 +1,25 @@
+"""What is known about model files: header bytes and names become facts, groups and a category.
+
+Pure knowledge lives here; nothing that stores, lists, shows or downloads models may. Readers are
+bounded, never execute or unpickle what they read, and never raise on bad bytes.
+"""
+
+from modelfs.identify.describe import Identification, identify
+from modelfs.identify.grouping import Group, Grouping, Skip, companions, group
+from modelfs.identify.names import is_unfinished, quant_from_name
+from modelfs.identify.taxonomy import Category, Taxonomy, load_taxonomy
+
+__all__ = [
+    "Category",
+    "Group",
+    "Grouping",
+    "Identification",
+    "Skip",
+    "Taxonomy",
+    "companions",
+    "group",
+    "identify",
+    "is_unfinished",
+    "load_taxonomy",
+    "quant_from_name",
+]

@@ -1,0 +1,98 @@
+"""A plain first guess of a model's category: an ordered table of rules, the first that fits wins.
+
+The knowledge is in ``guess.toml``; this file only applies it. Rules for deltas stand before rules
+for base models there, because a LoRA's tensors carry the names of the model it changes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from modelfs.identify.formats import matches_path
+from modelfs.identify.tables import load_table
+from modelfs.identify.taxonomy import UNSORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """All that a rule can ask about."""
+
+    format: str
+    weights_format: str = ""
+    architecture: str = ""
+    kind: str = ""
+    is_delta: bool = False
+    names: str = ""
+    """The model's own name and its weights' path; words in it are looked for."""
+    paths: tuple[str, ...] = ()
+    tensor_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Conditions that must all hold; one that is ``None`` or empty asks nothing."""
+
+    category: str
+    because: str
+    formats: frozenset[str]
+    architecture: re.Pattern[str] | None
+    kind: re.Pattern[str] | None
+    words: re.Pattern[str] | None
+    tensors: tuple[re.Pattern[str], ...]
+    has: tuple[str, ...]
+    is_delta: bool | None
+
+    def fits(self, clues: Clues, tensor_text: str) -> bool:
+        """``tensor_text`` is all tensor names, one a line."""
+        if self.formats and not self.formats & {clues.format, clues.weights_format}:
+            return False
+        if self.is_delta is not None and self.is_delta != clues.is_delta:
+            return False
+        if self.architecture and not self.architecture.fullmatch(clues.architecture):
+            return False
+        if self.kind and not self.kind.fullmatch(clues.kind):
+            return False
+        if self.words and not self.words.search(clues.names):
+            return False
+        if not all(any(matches_path(path, row) for path in clues.paths) for row in self.has):
+            return False
+        return all(pattern.search(tensor_text) for pattern in self.tensors)
+
+
+def guess(clues: Clues) -> tuple[str, str]:
+    """Return a category and the reason for it; what fits no rule is ``other/unsorted``."""
+    tensor_text = "\n".join(clues.tensor_names)
+    for rule in _rules():
+        if rule.fits(clues, tensor_text):
+            return rule.category, rule.because
+    return UNSORTED, "nothing known fits"
+
+
+@cache
+def _rules() -> Sequence[Rule]:
+    return tuple(
+        Rule(
+            category=row["category"],
+            because=row["because"],
+            formats=frozenset(row.get("formats", ())),
+            architecture=_whole(row.get("architecture")),
+            kind=_whole(row.get("kind")),
+            words=_words(row.get("words")),
+            tensors=tuple(re.compile(text, re.MULTILINE) for text in row.get("tensors", ())),
+            has=tuple(row.get("has", ())),
+            is_delta=row.get("delta"),
+        )
+        for row in load_table("guess")["rule"]
+    )
+
+
+def _whole(pattern: str | None) -> re.Pattern[str] | None:
+    return re.compile(pattern, re.IGNORECASE) if pattern else None
+
+
+def _words(pattern: str | None) -> re.Pattern[str] | None:
+    """A word ends where letters and digits end; ``_`` joins nothing."""
+    if not pattern:
+        return None
+    return re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", re.IGNORECASE)

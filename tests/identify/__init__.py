@@ -1,0 +1,1 @@
+"""Tests of ``modelfs.identify``, and the header-true files they are built from."""
