@@ -1,6 +1,5 @@
 """The options and arguments that commands share, each said once."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,23 +8,28 @@ from modelfs.cli import completion
 from modelfs.units import parse_duration
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
+    """Read a duration such as 30d or 12h for an option."""
     try:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.", metavar="")]
 Plain = Annotated[
     bool,
-    typer.Option("--plain", help="Print tab-separated lines, as is done when piped."),
+    typer.Option("--plain", help="Print tab-separated lines, as is done when piped.", metavar=""),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.")
+    bool,
+    typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.", metavar=""),
 ]
 Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help="Do not ask. Needed when there is no terminal.")
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Do not ask. Needed when there is no terminal.", metavar=""
+    ),
 ]
 Query = Annotated[
     str | None,
@@ -37,11 +41,6 @@ Query = Annotated[
         autocompletion=completion.query_words,
     ),
 ]
-Duration = Annotated[
-    float | None, typer.Option(parser=_duration, metavar="DURATION", show_default=False)
-]
-Folder = Annotated[Path | None, typer.Option(metavar="DIR", show_default=False)]
-
 Model = Annotated[
     str,
     typer.Argument(
@@ -53,7 +52,7 @@ Model = Annotated[
 Models = Annotated[
     list[str],
     typer.Argument(
-        metavar="MODEL...",
+        metavar="MODEL",
         help="Names of models, or # and a number.",
         autocompletion=completion.model_names,
     ),
@@ -61,7 +60,7 @@ Models = Annotated[
 ModelsOrQuery = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[MODEL]...",
+        metavar="MODEL",
         help="Names of models, or # and a number.",
         autocompletion=completion.model_names,
         show_default=False,
@@ -70,8 +69,17 @@ ModelsOrQuery = Annotated[
 TrashedModels = Annotated[
     list[str],
     typer.Argument(
-        metavar="MODEL...",
+        metavar="MODEL",
         help="Names of models in the trash, or # and a number.",
         autocompletion=completion.trashed_names,
+    ),
+]
+TrashedModelsOrAll = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MODEL",
+        help="Names of models in the trash; all of it without any.",
+        autocompletion=completion.trashed_names,
+        show_default=False,
     ),
 ]

@@ -156,7 +156,13 @@ class Operations(pyfuse3.Operations):
         return True
 
     async def getxattr(self, inode: int, name: bytes, ctx: pyfuse3.RequestContext) -> bytes:
-        """Return one extended attribute."""
+        """Return one extended attribute; other namespaces than ``user`` there are not.
+
+        ENOTSUP lets ``ls -l`` stop asking after its first file; ENODATA does not, and ENOSYS
+        would make the kernel forget that there are any.
+        """
+        if not name.startswith(b"user."):
+            raise pyfuse3.FUSEError(errno.ENOTSUP)
         value = extended(self._node(inode)).get(name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
@@ -188,7 +194,7 @@ class Operations(pyfuse3.Operations):
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         if isinstance(node, FolderNode):
             return attributes(node, 1)
-        links = self.tree.links(node.model) if node.file.id in self.tree.files else 0
+        links = self.tree.links.get(node.model.id, 0)
         target = str(self._store.path(node.file.blob)) if self._links else None
         return attributes(node, links, target)
 

@@ -84,6 +84,8 @@ class Tree:
     views: Mapping[FolderPath, _Folder]
     fixed: frozenset[FolderPath]
     """Folders that exist even when empty."""
+    links: Mapping[ModelId, int]
+    """How many listed places show each model, and so each of its files."""
     _combined: dict[FolderPath, "_Folder | None"] = field(default_factory=dict, repr=False)
     _insides: dict[ModelId, "_Inside"] = field(default_factory=dict, repr=False)
 
@@ -102,7 +104,7 @@ class Tree:
             path: _Folder(frozenset(p[-1] for p in fixed if p and p[:-1] == path), {}, mtime_ns)
             for path in fixed
         }
-        return cls(layouts, {}, {}, views, frozenset(fixed))
+        return cls(layouts, {}, {}, views, frozenset(fixed), {})
 
     @classmethod
     def build(
@@ -129,7 +131,15 @@ class Tree:
         for model in models:
             edit.set(model.id, None if model.trashed_at is not None else model)
         insides = {m: i for m, i in self._insides.items() if m not in edit.seen}
-        tree = Tree(self.layouts, edit.models, edit.files, edit.views, self.fixed, _insides=insides)
+        tree = Tree(
+            self.layouts,
+            edit.models,
+            edit.files,
+            edit.views,
+            self.fixed,
+            edit.links,
+            _insides=insides,
+        )
         return tree, edit.diff(tree)
 
     def node(self, path: FolderPath) -> Node | None:
@@ -162,10 +172,6 @@ class Tree:
             if node is not None:
                 found[name] = node
         return sorted(found.items())
-
-    def links(self, model: ModelRecord) -> int:
-        """Return how many listed places show a model, and so each of its files."""
-        return len(placements(model, self.layouts))
 
     def appearances(self, model: ModelId) -> list[FolderPath]:
         """Return the listed paths of a model."""
@@ -271,6 +277,7 @@ class _Edit:
         self.models = dict(old.models)
         self.files = dict(old.files)
         self.views = dict(old.views)
+        self.links = dict(old.links)
         self.seen: set[ModelId] = set()
         self._old = old
         self._mtime_ns = mtime_ns
@@ -288,8 +295,10 @@ class _Edit:
         for file in before.files if before else ():
             del self.files[file.id]
             self._touched_files.add(file.id)
+        self.links.pop(model_id, None)
         if model is not None:
             self.models[model_id] = model
+            self.links[model_id] = len(new)
             self.files.update((file.id, FileNode(file, model)) for file in model.files)
         for place in set(new) - set(old):
             self._make(place.folder)

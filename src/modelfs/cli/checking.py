@@ -1,0 +1,193 @@
+"""``verify`` and ``doctor``: whether the bytes are right, and whether everything works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelfs.cli import options
+from modelfs.cli.output import note, out, print_json, say
+from modelfs.cli.progress import Bars, bars
+from modelfs.cli.tables import Cell, print_card
+from modelfs.errors import BadInput, Damaged
+from modelfs.units import format_count, format_size
+
+if TYPE_CHECKING:
+    from modelfs.library import Library
+    from modelfs.library.check import Checked, CheckSummary
+    from modelfs.library.health import Check
+
+VERDICT_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+
+def verify(
+    data: Annotated[
+        bool, typer.Option("--data", help="Read every byte and compare its hash.", metavar="")
+    ] = False,
+    seal: Annotated[
+        bool,
+        typer.Option(
+            "--seal", help="Compute and record the SHA-256 of what has none.", metavar=""
+        ),
+    ] = False,
+    max_time: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.duration,
+            metavar="DURATION",
+            help="Stop reading after this, as 30m or 2h; the next run goes on there.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check that every blob is there and right; exit 1 when there is damage.
+
+    Without options it looks at sizes and modes only, which takes a moment. Damaged bytes are set
+    aside and their files answer EIO, until the same file is added again.
+
+    Examples:
+      modelfs verify
+      modelfs verify --data --max-time 2h
+      modelfs verify --seal --json
+    """
+    from modelfs.library import open_library
+    from modelfs.library.check import CheckSummary
+
+    if max_time is not None and not (data or seal):
+        raise BadInput("--max-time limits reading", "give --data or --seal with it")
+    summary = CheckSummary()
+    findings: list[Checked] = []
+    with open_library() as library, bars() as drawn:
+        for checked in _checks(library, summary, drawn, data=data, seal=seal, max_time=max_time):
+            findings.append(checked)
+            if not as_json:
+                with drawn.hidden():
+                    _tell(checked)
+    damaged = any(checked.finding.is_damage for checked in findings)
+    if as_json:
+        print_json(_document(summary, findings))
+    else:
+        _tell_summary(summary, len(findings))
+    if damaged:
+        raise typer.Exit(Damaged.exit_code)
+
+
+def _checks(
+    library: Library,
+    summary: CheckSummary,
+    drawn: Bars,
+    *,
+    data: bool,
+    seal: bool,
+    max_time: float | None,
+) -> Iterator[Checked]:
+    from modelfs.library import check
+
+    if not (data or seal):
+        return check.look(library, summary)
+    return check.read(
+        library,
+        summary,
+        seal=seal,
+        unsealed_only=not data,
+        max_time_s=max_time,
+        report=drawn.report,
+    )
+
+
+def _tell(checked: Checked) -> None:
+    whom = ", ".join(checked.models) or f"blob {checked.finding.blob}, which no model has"
+    say(f"{whom}: {checked.finding.detail}", "bold red" if checked.finding.is_damage else "yellow")
+    say(f"  {checked.action}")
+
+
+def _tell_summary(summary: CheckSummary, findings: int) -> None:
+    found = format_count(findings, "finding") if findings else "all as it should be"
+    read = f", {format_size(summary.read_bytes)} read" if summary.read_bytes else ""
+    sealed = f", {summary.sealed} sealed" if summary.sealed else ""
+    say(f"{format_count(summary.looked_at, 'blob')} checked{read}{sealed}: {found}")
+    if summary.unread:
+        note(f"{format_count(summary.unread, 'blob')} left; the next run goes on there")
+
+
+def _document(summary: CheckSummary, findings: list[Checked]) -> dict[str, object]:
+    return {
+        "looked_at": summary.looked_at,
+        "read_bytes": summary.read_bytes,
+        "sealed": summary.sealed,
+        "unread": summary.unread,
+        "findings": [
+            {
+                **asdict(checked.finding),
+                "is_damage": checked.finding.is_damage,
+                "action": checked.action,
+                "models": list(checked.models),
+            }
+            for checked in findings
+        ],
+    }
+
+
+def doctor(as_json: options.Json = False) -> None:
+    """Look for what is wrong with store, catalogue and mount, and say how to mend it.
+
+    Exit 1 when there is a problem; warnings alone are 0.
+
+    Examples:
+      modelfs doctor
+      modelfs doctor --json
+    """
+    checks = []
+    for check in _health():
+        checks.append(check)
+        if not as_json:
+            _show(check)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        _tell_verdict([check.verdict for check in checks])
+    if any(check.verdict == "problem" for check in checks):
+        raise typer.Exit(Damaged.exit_code)
+
+
+def _health() -> Iterator[Check]:
+    from modelfs.fs.health import check_mount
+    from modelfs.library import open_library
+    from modelfs.library.health import Check, check_library
+
+    try:
+        library = open_library()
+    except Damaged as error:
+        why = "without it nobody knows what the blobs are"
+        yield Check("catalogue", "problem", error.message, why, "restore it from a backup")
+        return
+    with library:
+        yield from check_library(library)
+        yield from check_mount(library)
+
+
+def _show(check: Check) -> None:
+    from rich.text import Text
+
+    from modelfs.cli.output import clean
+
+    head = Text.assemble(
+        (f"{check.verdict:<8}", VERDICT_STYLES[check.verdict]),
+        (f" {check.name:<12} ", "bold"),
+        clean(check.found),
+    )
+    out().print(head, soft_wrap=not out().is_terminal)
+    if check.verdict != "ok":
+        print_card([("         why", check.why), ("         mend", Cell(check.mend, "bold"))])
+
+
+def _tell_verdict(verdicts: list[str]) -> None:
+    problems, warnings = verdicts.count("problem"), verdicts.count("warning")
+    if not problems and not warnings:
+        note("everything is well")
+        return
+    note(f"{format_count(problems, 'problem')}, {format_count(warnings, 'warning')}")

@@ -1,0 +1,192 @@
+"""``ls``, ``search`` and ``path``: finding models and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelfs.cli import completion, options
+from modelfs.cli.output import note, print_json, say, warn
+from modelfs.cli.tables import WIDE, Cell, Column, Row, is_drawn, print_plain, print_table
+from modelfs.units import format_count, format_size, format_time
+
+if TYPE_CHECKING:
+    from modelfs.catalog.records import ModelRecord
+
+STATE_STYLES = {"ok": "", "damaged": "bold red", "missing": "bold red"}
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY",
+        help="Words, and fields such as category:lora, tag:gguf, size>4GB, used<30d, -format:gguf.",
+        autocompletion=completion.query_words,
+        show_default=False,
+    ),
+]
+
+
+def ls(
+    query: Words = None,
+    trash: Annotated[bool, typer.Option("--trash", help="List the trash instead.", metavar="")] = False,
+    plain: options.Plain = False,
+    as_json: options.Json = False,
+) -> None:
+    """List models, all or those that a query means.
+
+    Fields: category, tag, format, arch, quant, name, source, state, pinned (field:value; * stands
+    for anything), size, parameters, used, added (with > or <). A leading - means "not".
+
+    Piped, it prints a line per model without a header, with tabs between: name, category, format,
+    quant, size in bytes, state, tags, added, last used; - for what is not known.
+
+    Examples:
+      modelfs ls
+      modelfs ls category:lora "size>1GB"
+      modelfs ls tag:gguf "used>90d" --json
+      modelfs ls --plain | cut -f 1
+    """
+    print_models(" ".join(query or []), trashed=trash, plain=plain, as_json=as_json)
+
+
+def search(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS", autocompletion=completion.query_words),
+    ],
+    plain: options.Plain = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find models by words in their names, files, tags, notes, source or facts.
+
+    Examples:
+      modelfs search llama instruct
+      modelfs search flux category:lora
+      modelfs search sdxl --json
+    """
+    print_models(" ".join(words), trashed=False, plain=plain, as_json=as_json)
+
+
+def path(
+    model: options.Model,
+    tool: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOOL", help="The path in this tool's folder.", autocompletion=completion.tool_names
+        ),
+    ] = None,
+) -> None:
+    """Print the absolute path of a model in the mount, to give to a tool.
+
+    Examples:
+      modelfs path SmolLM2-135M-Q4_K_M.gguf
+      llama-server -m "$(modelfs path SmolLM2-135M-Q4_K_M.gguf)"
+      modelfs path sdxl-base --tool comfyui
+    """
+    from modelfs.fs.state import mount_state
+    from modelfs.library import describe, open_library, select
+
+    with open_library(read_only=True) as library:
+        found = describe.path_for(library, select.one(library, model), tool)
+        mounted = mount_state(library.paths).mounted
+    say(str(found))
+    if not mounted:
+        warn("nothing is there until it is mounted: modelfs mount")
+
+
+def print_models(query: str, *, trashed: bool, plain: bool, as_json: bool) -> None:
+    """Print the models that a query means: as JSON, as lines or as a table."""
+    from modelfs.library import describe, open_library, select
+
+    with open_library(read_only=True) as library:
+        found = select.matching(library, query, trashed=trashed)
+    if as_json:
+        print_json([describe.listed(model) for model in found])
+    elif not is_drawn(plain=plain):
+        print_plain([_plain(model) for model in found])
+    else:
+        models_table(found)
+        _footer(found, query, trashed)
+
+
+def models_table(models: Sequence[ModelRecord], *, aside: bool = False) -> None:
+    """Draw models: what matters at 80 columns, more of it where there is room."""
+    from modelfs.cli.output import out
+
+    if not models:
+        return
+    wide = out().width >= WIDE
+    marked = any(_state(model).text != "ok" for model in models)
+    columns = [
+        Column("Name", shrinks=True),
+        Column("Category", shrinks=True),
+        Column("Format"),
+        Column("Size (logical)" if wide else "Logical", "right"),
+    ]
+    columns += [Column("State")] if wide or marked else []
+    columns += [Column("Tags", shrinks=True), Column("Last used")] if wide else []
+    rows = [_row(model, wide=wide)[: len(columns)] for model in models]
+    print_table(columns, rows, aside=aside)
+
+
+def _row(model: ModelRecord, *, wide: bool) -> Row:
+    return [
+        model.entry_name,
+        model.category,
+        kind(model),
+        format_size(model.size_bytes),
+        _state(model),
+        ", ".join(model.tags),
+        (format_time(model.last_used_at) or "never")[:10],
+    ]
+
+
+def kind(model: ModelRecord) -> str:
+    """Return the format with the quantisation, in short."""
+    return " ".join(filter(None, (model.facts.format, model.facts.quant)))
+
+
+def _state(model: ModelRecord) -> Cell:
+    words = [] if model.state == "ok" else [model.state]
+    words += ["pinned"] if model.pinned else []
+    return Cell(", ".join(words) or "ok", STATE_STYLES[model.state])
+
+
+def _plain(model: ModelRecord) -> list[object]:
+    return [
+        model.entry_name,
+        model.category,
+        model.facts.format,
+        model.facts.quant,
+        model.size_bytes,
+        model.state,
+        ",".join(model.tags),
+        format_time(model.added_at),
+        format_time(model.last_used_at),
+    ]
+
+
+def _footer(models: Sequence[ModelRecord], query: str, trashed: bool) -> None:
+    if not models:
+        _nothing(query, trashed)
+        return
+    blobs = {f.blob: f.size_bytes for m in models for f in m.files if f.state == "ok"}
+    logical = sum(model.size_bytes for model in models)
+    note(
+        f"{format_count(len(models), 'model')}: {format_size(logical)} logical, "
+        f"{format_size(sum(blobs.values()))} on disk"
+    )
+    bad = sum(model.state != "ok" for model in models)
+    if bad:
+        warn(f"{format_count(bad, 'model')} with damage; see modelfs doctor")
+
+
+def _nothing(query: str, trashed: bool) -> None:
+    if query:
+        note(f"no model fits {query!r}")
+    elif trashed:
+        note("the trash is empty")
+    else:
+        note("there is no model yet; next: modelfs add FILE_OR_FOLDER")

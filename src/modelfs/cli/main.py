@@ -1,0 +1,126 @@
+"""The program: its commands put together, and the one place that ends it."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from modelfs import __version__
+from modelfs.cli import (
+    adding,
+    categories,
+    checking,
+    collecting,
+    history,
+    listing,
+    mounting,
+    organising,
+    removing,
+    settings,
+    showing,
+    trash,
+)
+from modelfs.cli.errors import guarded
+
+_ANYWHERE = ("--debug", "--no-color", "--quiet")
+"""Options of the program itself, which people write behind the command as well."""
+
+app = typer.Typer(
+    name="modelfs",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"modelfs {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", metavar="", is_eager=True, callback=_version
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.", metavar="")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colour; as NO_COLOR in the environment.", metavar="")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Only data and errors: no hints, no progress.", metavar="")
+    ] = False,
+) -> None:
+    """One home for every AI model: each weight kept once, shown to every tool as folders.
+
+    Examples:
+      modelfs init
+      modelfs add ~/Downloads/SmolLM2-135M-Q4_K_M.gguf
+      modelfs ls category:llm
+      modelfs mount
+    """
+    from modelfs.cli.output import err
+
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    if quiet:
+        err().quiet = True
+
+
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Bring in and find": {
+        "add": adding.add,
+        "ls": listing.ls,
+        "show": showing.show,
+        "search": listing.search,
+        "path": listing.path,
+    },
+    "Organise": {
+        "tag": organising.tag,
+        "untag": organising.untag,
+        "tags": organising.tags,
+        "set": organising.set_values,
+        "pin": organising.pin,
+        "unpin": organising.unpin,
+    },
+    "Remove and take back": {
+        "rm": removing.rm,
+        "restore": removing.restore,
+        "gc": collecting.gc,
+        "undo": history.undo,
+        "history": history.history,
+    },
+    "Mount and check": {
+        "mount": mounting.mount,
+        "umount": mounting.umount,
+        "status": mounting.status,
+        "verify": checking.verify,
+        "doctor": checking.doctor,
+    },
+    "Library": {"init": settings.init, "config": settings.config},
+}
+_GROUPS = {"categories": (categories.app, "Organise"), "trash": (trash.app, "Remove and take back")}
+
+
+def run() -> None:
+    """Run the program with the arguments of the process, and end it."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown escaped; it is no reason to fail.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    arguments = hoisted(sys.argv[1:])
+    code = guarded(lambda: app(args=arguments, prog_name="modelfs"), debug="--debug" in arguments)
+    sys.exit(code)
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """Put the program's own options first, wherever they were written before a ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    own = [argument for argument in arguments[:end] if argument in _ANYWHERE]
+    rest = [argument for argument in arguments[:end] if argument not in _ANYWHERE]
+    return own + rest + arguments[end:]

@@ -1,0 +1,138 @@
+"""``mount``, ``umount`` and ``status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelfs.cli import options
+from modelfs.cli.output import next_step, note, print_json, say, warn
+from modelfs.cli.tables import Cell, print_card
+from modelfs.units import format_size
+
+if TYPE_CHECKING:
+    from modelfs.fs.state import MountState
+    from modelfs.library import Library
+
+
+def mount(
+    foreground: Annotated[
+        bool, typer.Option("--foreground", "-f", help="Stay, until unmounted or stopped.", metavar="")
+    ] = False,
+    links: Annotated[
+        bool, typer.Option("--links", help="Show files as links into the store.", metavar="")
+    ] = False,
+) -> None:
+    """Show the library as folders: by-category, by-tag, by-tool.
+
+    Examples:
+      modelfs mount
+      modelfs mount --foreground
+      modelfs mount --links
+    """
+    from modelfs.fs.launch import serve, start
+    from modelfs.library import open_library
+
+    with open_library() as library:
+        root = library.paths.root
+        state = None if foreground else start(library, links)
+    if state is None:
+        serve(root, links)
+        return
+    say(f"{'already mounted' if state.already else 'mounted'} at {state.mountpoint}")
+    if state.already and links != (state.read_path == "links"):
+        warn(f"it is mounted with{'out' if links else ''} --links; modelfs umount it first")
+    next_step(f"ls {state.mountpoint}")
+
+
+def umount(
+    lazy: Annotated[
+        bool, typer.Option("--lazy", help="Take it away now, though programs still read it.", metavar="")
+    ] = False,
+) -> None:
+    """Take the mount away. The store stays as it is.
+
+    Examples:
+      modelfs umount
+      modelfs umount --lazy
+    """
+    from modelfs.fs.launch import stop
+    from modelfs.library import open_library
+
+    with open_library() as library:
+        mountpoint = library.mountpoint
+        was_mounted = stop(library, lazy)
+    say(f"unmounted {mountpoint}" if was_mounted else f"{mountpoint} was not mounted")
+
+
+def status(as_json: options.Json = False) -> None:
+    """Say whether the library is mounted and how large it is.
+
+    Examples:
+      modelfs status
+      modelfs status --json
+    """
+    from modelfs.fs.state import mount_state
+    from modelfs.library import describe, open_library
+
+    with open_library(read_only=True) as library:
+        state = mount_state(library.paths)
+        numbers: dict[str, Any] = describe.library_numbers(library)
+        document = {**_mount_document(library, state), **numbers}
+    if as_json:
+        print_json(document)
+        return
+    print_card([*_mount_card(document), *_numbers_card(document)])
+    if document["damaged_models"]:
+        note("next: modelfs doctor")
+    elif not state.mounted:
+        next_step("modelfs mount")
+
+
+def _mount_document(library: Library, state: MountState) -> dict[str, Any]:
+    return {
+        "mounted": state.mounted,
+        "mountpoint": str(state.mountpoint or library.mountpoint),
+        "read_path": state.read_path,
+        "read_path_reason": state.read_path_reason,
+        "mount_pid": state.pid,
+        "mount_problem": state.problem or None,
+    }
+
+
+def _mount_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
+    where = document["mountpoint"]
+    rows: list[tuple[str, str | Cell]] = [
+        ("mounted", f"yes, at {where}" if document["mounted"] else f"no; would be at {where}")
+    ]
+    if document["mount_problem"]:
+        rows.append(("problem", Cell(document["mount_problem"], "bold red")))
+    if document["read_path"]:
+        reason = document["read_path_reason"]
+        rows.append(("read path", document["read_path"] + (f" ({reason})" if reason else "")))
+    return rows
+
+
+def _numbers_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
+    damaged = document["damaged_models"]
+    models = f"{document['models']}" + (f", {damaged} with damage" if damaged else "")
+    sizes = {key: format_size(value) for key, value in document.items() if key.endswith("_bytes")}
+    return [
+        ("models", Cell(models, "bold red" if damaged else "")),
+        ("logical", f"{sizes['logical_bytes']}, the sum of all models"),
+        ("on disk", f"{sizes['physical_bytes']}, each blob once, trash included"),
+        ("trash", f"{sizes['trash_bytes']}, freed by emptying it"),
+        ("free", f"{sizes['free_bytes']}, of which {sizes['reserve_bytes']} are kept in reserve"),
+        ("store", document["store"]),
+    ]
+
+
+def hint_if_not_mounted(library: Library) -> None:
+    """Suggest to mount, when the library is not."""
+    from modelfs.fs.state import mount_state
+
+    if not mount_state(library.paths).mounted:
+        next_step("modelfs mount")
+
+

@@ -1,0 +1,99 @@
+"""``rm`` and ``restore``: into the trash and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelfs.cli import options
+from modelfs.cli.choosing import chosen
+from modelfs.cli.confirm import confirm
+from modelfs.cli.output import note, print_json, say
+from modelfs.cli.removals import freed_in_words, show_plan
+from modelfs.units import format_count
+
+if TYPE_CHECKING:
+    from modelfs.catalog.records import ModelRecord
+    from modelfs.library import Library
+    from modelfs.library.removal import RemovalPlan
+
+
+def rm(
+    names: options.ModelsOrQuery = None,
+    query: options.Query = None,
+    pinned_too: Annotated[
+        bool, typer.Option("--pinned-too", help="Also pinned models.", metavar="")
+    ] = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
+    """Put models into the trash, from which they can be restored.
+
+    That frees nothing yet; modelfs trash empty does.
+
+    Examples:
+      modelfs rm SmolLM2-135M-Q4_K_M.gguf
+      modelfs rm --query "category:lora used>180d" --dry-run
+      modelfs rm sdxl-base --yes
+    """
+    from modelfs.library import open_library
+    from modelfs.library.removal import plan_removal, remove
+
+    with open_library() as library:
+        plan = plan_removal(library, chosen(library, names or [], query))
+        if not dry_run:
+            if not yes:
+                show_plan(plan, "emptying the trash then frees", aside=True)
+            confirm(f"put {format_count(len(plan.models), 'model')} into the trash?", yes=yes)
+            remove(library, plan, pinned_too=pinned_too)
+        models = plan.models if dry_run else _again(library, plan.models)
+    if as_json:
+        print_json(_document(plan, models, dry_run=dry_run))
+    elif dry_run:
+        show_plan(plan, "emptying the trash then frees", aside=False)
+    else:
+        say(f"in the trash: {', '.join(model.entry_name for model in models)}")
+        note(f"modelfs restore brings back; modelfs trash empty frees {freed_in_words(plan)}")
+
+
+def _again(library: Library, models: Sequence[ModelRecord]) -> list[ModelRecord]:
+    from modelfs.library import select
+
+    return select.several(library, [f"#{model.id}" for model in models], trashed=True)
+
+
+def _document(
+    plan: RemovalPlan, models: Sequence[ModelRecord], *, dry_run: bool
+) -> dict[str, object]:
+    from modelfs.library import describe
+
+    return {
+        "dry_run": dry_run,
+        "models": [describe.listed(model) for model in models],
+        "freed_bytes": 0,
+        "freed_by_emptying_bytes": plan.freed_bytes,
+        "shared_bytes": plan.shared_bytes,
+    }
+
+
+def restore(names: options.TrashedModels, as_json: options.Json = False) -> None:
+    """Bring models back from the trash.
+
+    Examples:
+      modelfs restore SmolLM2-135M-Q4_K_M.gguf
+      modelfs restore "#12" --json
+    """
+    from modelfs.library import describe, open_library, removal, select
+
+    with open_library() as library:
+        restored = removal.restore(library, select.several(library, names, trashed=True))
+        back = select.several(library, [f"#{model.id}" for model, _ in restored])
+    if as_json:
+        print_json([describe.listed(model) for model in back])
+        return
+    for (model, name), _ in zip(restored, back, strict=True):
+        now = f" as {name}, since its name is taken" if name != model.entry_name else ""
+        say(f"restored {model.entry_name}{now}")

@@ -1,0 +1,124 @@
+"""Tables and cards: aligned and cut to fit on a terminal, tab-separated lines in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modelfs.cli.output import clean, out, say, show
+
+WIDE = 110
+"""Columns of a terminal from which the less important columns fit."""
+_GAP = 2
+_LEAST = 16
+"""Below this a shortened name says nothing."""
+
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    title: str
+    justify: Literal["left", "right"] = "left"
+    shrinks: bool = False
+    """Gives way, cut in the middle, when the table is too wide; several share alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text with a style; plain strings will do for the rest."""
+
+    text: str
+    style: str = ""
+
+
+Row = Sequence[str | Cell]
+
+
+def is_drawn(*, plain: bool = False) -> bool:
+    """Say whether tables are drawn: on a terminal, unless plain lines are asked for."""
+    return out().is_terminal and not plain
+
+
+def print_plain(rows: Sequence[Sequence[object]]) -> None:
+    """Print tab-separated lines without a header; ``-`` stands for what is not known."""
+    for row in rows:
+        say("\t".join(UNKNOWN if value in (None, "") else clean(value) for value in row))
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Row], *, aside: bool = False) -> None:
+    """Draw a table that fits the terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False)
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = _widths(columns, cells)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column.title, justify=column.justify, width=width, no_wrap=True)
+    for row in cells:
+        pairs = zip(row, widths, strict=True)
+        table.add_row(*(Text(shorten(cell.text, width), cell.style) for cell, width in pairs))
+    show(table, aside=aside)
+
+
+def _cell(value: str | Cell) -> Cell:
+    return Cell(clean(value.text), value.style) if isinstance(value, Cell) else Cell(clean(value))
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """Give each column what it needs, and take what is too much from those that shrink."""
+    from rich.cells import cell_len
+
+    titles = [[Cell(column.title) for column in columns]]
+    needed = [
+        max(cell_len(row[number].text) for row in [*titles, *rows])
+        for number in range(len(columns))
+    ]
+    excess = sum(needed) + _GAP * len(columns) - out().width
+    while excess > 0:
+        widest = max(
+            (n for n, column in enumerate(columns) if column.shrinks and needed[n] > _LEAST),
+            key=lambda n: needed[n],
+            default=None,
+        )
+        if widest is None:
+            break
+        needed[widest] -= 1
+        excess -= 1
+    return needed
+
+
+def shorten(text: str, cells: int) -> str:
+    """Cut the middle out of a text that is wider than ``cells``: names differ at their ends."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= cells:
+        return text
+    head = (cells - 1) // 2
+    tail = cells - 1 - head
+    backwards = set_cell_size(text[::-1], tail)
+    return f"{set_cell_size(text, head).rstrip()}…{backwards[::-1].lstrip()}"
+
+
+def print_card(rows: Sequence[tuple[str, str | Cell]], *, aside: bool = False) -> None:
+    """Print labels with their values, which wrap under themselves; empty labels go on."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not out().is_terminal:
+        width = max(len(label) for label, _ in rows) + _GAP
+        for label, value in rows:
+            say(f"{label:<{width}}{_cell(value).text}")
+        return
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        cell = _cell(value)
+        grid.add_row(label, Text(cell.text, cell.style))
+    show(grid, aside=aside)

@@ -1,0 +1,1 @@
+"""Tests of the core: store, catalogue, views, layouts and use cases, without a mount or a face."""

@@ -1,0 +1,1 @@
+"""The use cases: adding, removing, collecting, checking, undoing."""

@@ -1,0 +1,1 @@
+"""Blobs on disk: entering, moving, crashing, filling up."""
