@@ -6,20 +6,25 @@ import stat
 import pyfuse3
 
 from modelfs.fs.known import inode_of
-from modelfs.views import FileNode, Node
+from modelfs.views import FileNode, FolderPath, Node
 from modelfs.views.placement import BY_TAG
 
 LONG_S = 300.0
 """For what changes only with an invalidation."""
 
 SHORT_S = 1.0
-"""For folders' own times, and for combined tags, which nobody is told about."""
+"""For folders' own times, and for what is in combined tags."""
 
 _FILE_MODE = stat.S_IFREG | 0o444
 _FOLDER_MODE = stat.S_IFDIR | 0o555
 _LINK_MODE = stat.S_IFLNK | 0o777
 _BLOCK_BYTES = 128 << 10
 _UID, _GID = os.getuid(), os.getgid()
+
+
+def is_combined(path: FolderPath) -> bool:
+    """Say whether a path is that of a combined tag: made when named, so nobody is told of it."""
+    return len(path) == 2 and path[0] == BY_TAG and "+" in path[1]
 
 
 def attributes(node: Node, links: int, target: str | None = None) -> pyfuse3.EntryAttributes:
@@ -43,8 +48,6 @@ def attributes(node: Node, links: int, target: str | None = None) -> pyfuse3.Ent
         entry.st_size = 0
         mtime_ns = ctime_ns = node.mtime_ns
         entry.entry_timeout, entry.attr_timeout = LONG_S, SHORT_S
-        if len(node.path) == 2 and node.path[0] == BY_TAG and "+" in node.path[1]:
-            entry.entry_timeout = SHORT_S
     entry.st_mtime_ns = entry.st_atime_ns = mtime_ns
     entry.st_ctime_ns = ctime_ns
     return entry

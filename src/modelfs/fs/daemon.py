@@ -4,12 +4,9 @@ It never touches a path below its own mount. SIGTERM, SIGINT and SIGHUP unmount;
 dead mount that the next ``modelfs mount`` takes away.
 """
 
-import argparse
-import json
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,34 +159,3 @@ async def _count(uses: UseCounter) -> None:
         await trio.sleep(_COUNT_S)
         if uses.has_news:
             await trio.to_thread.run_sync(uses.write)
-
-
-def main() -> None:
-    """Run as the process that ``launch.start`` spawned, and tell it how it went."""
-    parser = argparse.ArgumentParser(prog="modelfs.fs.daemon")
-    parser.add_argument("store", type=Path)
-    parser.add_argument("pipe", type=int, help="descriptor for one line of JSON")
-    parser.add_argument("--links", action="store_true")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    pipe = os.fdopen(arguments.pipe, "w")
-
-    def say(word: dict[str, object]) -> None:
-        print(json.dumps(word), file=pipe, flush=True)
-        pipe.close()
-
-    try:
-        run(
-            arguments.store,
-            links=arguments.links,
-            announce=lambda mountpoint: say({"mounted": str(mountpoint)}),
-        )
-    except ModelfsError as error:
-        log.error("%s", error.message)
-        if not pipe.closed:
-            say({"error": error.message, "hint": error.hint, "exit_code": error.exit_code})
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

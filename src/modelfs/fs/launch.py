@@ -2,10 +2,12 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from modelfs.library import Library
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 15.0
+_LAZY_TIMEOUT_S = 2.0
 _POLL_S = 0.02
 
 
@@ -29,11 +32,23 @@ class _DaemonError(ModelfsError):
         self.exit_code = exit_code  # type: ignore[misc]  # each class owns one; this one relays
 
 
-def serve(store: Path, links: bool) -> None:
-    """Mount in this process and return when it is unmounted or told to stop."""
-    from modelfs.fs.daemon import run
+def _nobody(_: Path) -> None:
+    """Announce to nobody."""
 
-    run(store, links=links, announce=lambda _: None)
+
+def serve(store: Path, links: bool, announce: Callable[[Path], None] = _nobody) -> None:
+    """Mount in this process and return when it is unmounted or told to stop.
+
+    ``announce`` is called once the kernel has the mount.
+    """
+    try:
+        from modelfs.fs.daemon import run
+    except ImportError as error:
+        raise Failed(
+            f"the mount's library cannot be loaded: {error}",
+            "install fuse3 (Debian: apt install fuse3 libfuse3-3) and run install.sh again",
+        ) from error
+    run(store, links=links, announce=announce)
 
 
 def start(library: Library, links: bool) -> MountState:
@@ -56,29 +71,33 @@ def start(library: Library, links: bool) -> MountState:
 def _spawn(library: Library, links: bool) -> None:
     """Start the process and wait for its word: mounted, or why not."""
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "modelfs.fs.daemon", str(library.paths.root), str(writing)]
+    command = [sys.executable, "-m", "modelfs.fs.process", str(library.paths.root), str(writing)]
     try:
         with open(library.paths.mount_log, "ab") as log:
-            process = subprocess.Popen(
+            subprocess.run(
                 command + (["--links"] if links else []),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
                 start_new_session=True,
                 pass_fds=[writing],
+                check=True,
             )
+    except subprocess.CalledProcessError as error:
+        raise _ended(library) from error
     finally:
         os.close(writing)
     with open(reading, "rb") as pipe:
         said = pipe.readline()
     word = json.loads(said) if said else {}
     if "error" in word:
-        process.wait()
         raise _DaemonError(word["error"], word["hint"], word["exit_code"])
     if "mounted" not in word:
-        code = process.wait()
-        raise Failed(f"the mount ended at once (exit {code})", f"see {library.paths.mount_log}")
+        raise _ended(library)
+
+
+def _ended(library: Library) -> Failed:
+    return Failed("the mount's process ended at once", f"see {library.paths.mount_log}")
 
 
 def _wait_until_alive(library: Library) -> MountState:
@@ -106,6 +125,20 @@ def stop(library: Library, lazy: bool) -> bool:
     if not locks.is_held(library.paths.mount_lock):
         return mountinfo.heal(mountpoint) > 0
     try:
+        process = os.pidfd_open(int(str(note["pid"])))
+    except ProcessLookupError:
+        return mountinfo.heal(mountpoint) > 0
+    try:
+        _unmount_or_name_users(mountpoint, lazy)
+        # Lazily unmounted and still read from, it ends with its last reader: not waited for.
+        select.select([process], [], [], _STOP_TIMEOUT_S if not lazy else _LAZY_TIMEOUT_S)
+    finally:
+        os.close(process)
+    return True
+
+
+def _unmount_or_name_users(mountpoint: Path, lazy: bool) -> None:
+    try:
         mountinfo.unmount(mountpoint, lazy=lazy)
     except Failed as error:
         users = holders(mountpoint)
@@ -115,16 +148,6 @@ def stop(library: Library, lazy: bool) -> bool:
             f"{mountpoint} is in use by {', '.join(users)}",
             "close these programs, or take it away from them: modelfs umount --lazy",
         ) from error
-    _wait_until_ended(library)
-    return True
-
-
-def _wait_until_ended(library: Library) -> None:
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
-    while locks.is_held(library.paths.mount_lock):
-        if time.monotonic() > deadline:
-            return  # lazily unmounted and still read from: it ends with its last reader
-        time.sleep(_POLL_S)
 
 
 def has_fusermount() -> bool:

@@ -14,13 +14,14 @@ from itertools import count
 import pyfuse3
 import trio
 
-from modelfs.fs.attributes import absent, attributes
+from modelfs.fs.attributes import SHORT_S, absent, attributes, is_combined
 from modelfs.fs.counting import UseCounter
 from modelfs.fs.desktop import is_probe
 from modelfs.fs.guard import guarded
 from modelfs.fs.known import KnownInodes
 from modelfs.fs.reading import OpenBlob, Reader
 from modelfs.fs.xattrs import extended
+from modelfs.names import MAX_BYTES
 from modelfs.store import BlobStore
 from modelfs.views import FileNode, FolderNode, Node, Tree
 from modelfs.views.inodes import file_of_inode
@@ -49,13 +50,15 @@ class Operations(pyfuse3.Operations):
         self._reader = Reader()
         self._handles = count(1)
         self._files: dict[int, OpenBlob] = {}
-        self._listings: dict[int, Sequence[tuple[str, Node]]] = {}
+        self._listings: dict[int, tuple[FolderNode, Sequence[tuple[str, Node]]]] = {}
         self._statfs: tuple[float, pyfuse3.StatvfsData] | None = None
 
     async def lookup(
         self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext
     ) -> pyfuse3.EntryAttributes:
         """Find a name in a folder."""
+        if len(name) > MAX_BYTES:
+            raise pyfuse3.FUSEError(errno.ENAMETOOLONG)
         if is_probe(name):
             return absent(_PROBE_REMEMBERED_S)
         folder = self._folder(parent_inode)
@@ -66,7 +69,7 @@ class Operations(pyfuse3.Operations):
         if node is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         self.known.remember(node)
-        return self._attributes(node)
+        return self._entry(node, folder)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Take back references that the kernel dropped."""
@@ -127,15 +130,16 @@ class Operations(pyfuse3.Operations):
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
         """Take one consistent listing, which the handle keeps."""
         handle = next(self._handles)
-        self._listings[handle] = self.tree.children(self._folder(inode))
+        folder = self._folder(inode)
+        self._listings[handle] = folder, self.tree.children(folder)
         return handle
 
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         """Give entries from the listing's place ``start_id`` on, counting those that were taken."""
-        listing = self._listings[fh]
+        folder, listing = self._listings[fh]
         for number in range(start_id, len(listing)):
             name, node = listing[number]
-            entry = self._attributes(node)
+            entry = self._entry(node, folder)
             if not pyfuse3.readdir_reply(token, name.encode(), entry, number + 1):
                 return
             self.known.remember(node)
@@ -191,6 +195,12 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.ENOENT)
         return node
 
+    def _entry(self, node: Node, folder: FolderNode) -> pyfuse3.EntryAttributes:
+        entry = self._attributes(node)
+        if is_combined(folder.path) or (isinstance(node, FolderNode) and is_combined(node.path)):
+            entry.entry_timeout = SHORT_S
+        return entry
+
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         if isinstance(node, FolderNode):
             return attributes(node, 1)
@@ -204,5 +214,5 @@ def _statvfs(disk: os.statvfs_result) -> pyfuse3.StatvfsData:
     data.f_bsize, data.f_frsize = disk.f_bsize, disk.f_frsize
     data.f_blocks, data.f_bfree, data.f_bavail = disk.f_blocks, disk.f_bfree, disk.f_bavail
     data.f_files, data.f_ffree, data.f_favail = disk.f_files, disk.f_ffree, disk.f_favail
-    data.f_namemax = 255
+    data.f_namemax = MAX_BYTES
     return data

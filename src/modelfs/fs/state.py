@@ -32,6 +32,13 @@ REASONS = {
 }
 
 
+_PROBLEMS: dict[mountinfo.Answer, str] = {
+    "alive": "",
+    "dead": "the mount's process has died: modelfs mount heals what it left",
+    "hung": "the mount does not answer: modelfs umount --lazy takes it away",
+}
+
+
 def mount_state(paths: StorePaths) -> MountState:
     """Look at a library's mount without waiting for it for more than a moment."""
     note = read_note(paths)
@@ -40,8 +47,7 @@ def mount_state(paths: StorePaths) -> MountState:
         stale = mountpoint is not None and any(
             mount.kind == mountinfo.FILE_SYSTEM_TYPE for mount in mountinfo.mounts_at(mountpoint)
         )
-        problem = f"a dead mount is left at {mountpoint}: modelfs mount heals it" if stale else ""
-        return MountState(False, problem=problem)
+        return MountState(False, problem=_PROBLEMS["dead"] if stale else "")
     if mountpoint is None or not mountinfo.mounts_at(mountpoint):
         return MountState(False, problem="it is just being mounted or unmounted")
     answer = mountinfo.answers(mountpoint)
@@ -52,7 +58,7 @@ def mount_state(paths: StorePaths) -> MountState:
         read_path=read_path,
         read_path_reason=REASONS.get(read_path, ""),
         pid=int(str(note["pid"])),
-        problem="" if answer == "alive" else f"the mount is {answer}: modelfs umount --lazy",
+        problem=_PROBLEMS[answer],
     )
 
 

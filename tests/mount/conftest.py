@@ -1,0 +1,109 @@
+"""A library in a fresh folder, and its mount: always a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from modelfs.fs import mountinfo
+from modelfs.fs.launch import start, stop
+from modelfs.fs.state import MountState, mount_state
+from modelfs.library import Library, create_library, select
+from modelfs.library.add import add
+from modelfs.library.addition import AddOptions, plan_add
+
+DEADLINE_S = 20.0
+
+
+def wait_for(condition: Callable[[], object], what: str, timeout_s: float = DEADLINE_S) -> None:
+    """Poll until something holds; fail, saying what did not, when it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout_s} s in vain: {what}")
+        time.sleep(0.01)
+
+
+@dataclass
+class Home:
+    """One library, its mountpoint and a folder for originals."""
+
+    library: Library
+    originals: Path
+
+    @property
+    def mountpoint(self) -> Path:
+        return self.library.mountpoint
+
+    def add(self, name: str, content: bytes, category: str, tags: Sequence[str] = ()) -> str:
+        """Write an original and add it; return the model's entry name."""
+        path = self.originals / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return self.add_path(path, category, tags)
+
+    def add_path(self, path: Path, category: str, tags: Sequence[str] = ()) -> str:
+        plan = plan_add(self.library, [str(path)], AddOptions(category=category, tags=tags))
+        (added,) = add(self.library, plan)
+        return added.model.entry_name
+
+    def mount(self, *, links: bool = False) -> MountState:
+        return start(self.library, links)
+
+    def umount(self) -> None:
+        stop(self.library, lazy=True)
+
+    def state(self) -> MountState:
+        return mount_state(self.library.paths)
+
+    def log(self) -> str:
+        return self.library.paths.mount_log.read_text()
+
+    def blob_path(self, model: str) -> Path:
+        """Where the bytes of a single-file model are in the store."""
+        return self.library.store.path(select.one(self.library, model).files[0].blob)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    store, mountpoint = tmp_path / "store", tmp_path / "models"
+    monkeypatch.setenv("MODELFS_LIBRARY", str(store))
+    library = create_library(store, mountpoint)
+    library.close()
+    library = create_library(store, mountpoint)
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    made = Home(library, originals)
+    yield made
+    made.umount()
+    while mountinfo.mounts_at(mountpoint):
+        mountinfo.unmount(mountpoint, lazy=True)
+    library.close()
+
+
+@pytest.fixture
+def furnished(home: Home) -> Home:
+    """A mounted library with a few models in several views."""
+    home.add("tiny.safetensors", b"tiny" * 5000, "image/lora", ["style", "fast"])
+    home.add("big.gguf", os.urandom(3_000_001), "language/llm", ["fast"])
+    home.add("model.ckpt", os.urandom(50_000), "image/checkpoint", ["style"])
+    home.add("empty.bin", b"", "other/unsorted")
+    folder = home.originals / "pipeline"
+    (folder / "unet").mkdir(parents=True)
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    (folder / "unet" / "weights.safetensors").write_bytes(os.urandom(200_000))
+    (folder / "unet" / "config.json").write_text("{}")
+    home.add_path(folder, "image/checkpoint", ["style"])
+    home.mount()
+    return home
+
+
+def run_python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own."""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
