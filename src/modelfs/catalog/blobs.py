@@ -65,7 +65,7 @@ def added_at(catalog: Catalog, blob: BlobId) -> float:
 
 
 def forget_unnamed(catalog: Catalog, blob: BlobId) -> bool:
-    """Delete a blob's row if still nothing names it; say whether the row is gone. In ``write()``."""
+    """Delete a blob's row if still nothing names it; say whether it is gone. In ``write()``."""
     catalog.rows(f"DELETE FROM blob AS b WHERE b.id = ? AND {_UNNAMED}", [blob])
     return get(catalog, blob) is None
 

@@ -43,6 +43,8 @@ class Catalog:
         with _translated(file):
             connection = apsw.Connection(str(file), flags=flags)
             try:
+                connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+                _check_ours(file, connection)
                 _configure(connection, read_only=read_only)
                 if not read_only:
                     migrate(connection)
@@ -67,7 +69,7 @@ class Catalog:
             try:
                 yield
             finally:
-                self._connection.execute("ROLLBACK")
+                _roll_back(self._connection)
 
     @contextmanager
     def write(self) -> Iterator[None]:
@@ -78,14 +80,13 @@ class Catalog:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                # A failed COMMIT may have rolled back by itself (SQLITE_FULL, SQLITE_IOERR).
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                _roll_back(self._connection)
                 raise
 
     def rows(self, sql: str, bindings: Sequence[object] = ()) -> list[Row]:
         """Run a statement to its end and give all its rows."""
-        return self._connection.execute(sql, bindings).fetchall()
+        with _translated(self.file):
+            return self._connection.execute(sql, bindings).fetchall()
 
     def value(self, sql: str, bindings: Sequence[object] = ()) -> Any:
         """Run a statement and give the first column of its first row, or None."""
@@ -118,8 +119,13 @@ class Catalog:
         return problems
 
 
+def _roll_back(connection: apsw.Connection) -> None:
+    # A failed COMMIT may have rolled back by itself (SQLITE_FULL, SQLITE_IOERR).
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def _configure(connection: apsw.Connection, *, read_only: bool) -> None:
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1)
     if not read_only:
@@ -150,7 +156,7 @@ def migrate(connection: apsw.Connection) -> None:
                 connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
 
 
@@ -158,9 +164,19 @@ def _version(connection: apsw.Connection) -> int:
     return int(str(connection.execute("PRAGMA user_version").get))
 
 
-def _check_version(file: Path, connection: apsw.Connection) -> None:
-    if connection.execute("PRAGMA application_id").get != APPLICATION_ID:
+def _check_ours(file: Path, connection: apsw.Connection) -> None:
+    """Raise Damaged for a database of somebody else's, before a byte of it is changed."""
+    # One statement, so that a catalogue that is just being created is seen before or after.
+    stranger = connection.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id) <> ? "
+        "AND EXISTS (SELECT 1 FROM sqlite_schema)",
+        [APPLICATION_ID],
+    ).get
+    if stranger:
         raise Damaged(f"{file} is not a modelfs catalogue", "choose another folder: modelfs init")
+
+
+def _check_version(file: Path, connection: apsw.Connection) -> None:
     newest = migrations()[-1][0]
     if _version(connection) > newest:
         raise Failed(
@@ -187,7 +203,7 @@ def _explain(error: apsw.Error, file: Path) -> ModelfsError:
             )
         case apsw.CorruptError() | apsw.NotADBError():
             return Damaged(f"the catalogue {file} is damaged: {error}", "run: modelfs doctor")
-        case apsw.FullError():
+        case apsw.FullError() | apsw.IOError(extendedresult=apsw.SQLITE_IOERR_SHMSIZE):
             return NoSpace(f"the disk of {file} is full", "free some space and try again")
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             return Failed(f"the catalogue {file} cannot be opened: {error}", "check its owner")

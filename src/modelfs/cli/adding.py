@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelfs.cli import completion, options
-from modelfs.cli.confirm import confirm
 from modelfs.cli.additions import added_document, document, show_plan, tell_skipped
+from modelfs.cli.confirm import confirm
 from modelfs.cli.organising import split_commas
 from modelfs.cli.output import next_step, note, print_json, say, warn
 from modelfs.cli.progress import bars
@@ -47,11 +46,9 @@ def add(
         ),
     ] = None,
     move: Annotated[
-        bool, typer.Option("--move", help="Remove the originals once they are safely in.", metavar="")
+        bool, options.flag("--move", help="Remove the originals once they are safely in.")
     ] = False,
-    seal: Annotated[
-        bool, typer.Option("--seal", help="Also compute SHA-256 now; slower.", metavar="")
-    ] = False,
+    seal: Annotated[bool, options.flag("--seal", help="Also compute SHA-256 now; slower.")] = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.Json = False,
@@ -111,14 +108,20 @@ def _tell(result: Added, planned: PlannedModel) -> None:
     model = result.model
     if result.outcome == "already there":
         say(f"already there: {model.entry_name} in {model.category}; nothing was added")
+        _tell_not_applied(planned)
     else:
-        why = f"; {planned.reason}" if planned.category_by == "guess" else ""
+        why = f" (a guess: {planned.reason})" if planned.category_by == "guess" else ""
         say(f"added {model.entry_name} to {model.category}{why}")
     say(f"  {_bytes_told(result)}", style="dim")
     for warning in planned.facts.warnings if result.outcome == "added" else ():
         warn(f"{model.entry_name}: {warning}")
     for path in result.left_behind:
         warn(f"the original could not be removed: {path}")
+
+
+def _tell_not_applied(planned: PlannedModel) -> None:
+    if planned.tags or planned.category_by == "user":
+        note("  its tags and category stay as they are: modelfs tag, modelfs set")
 
 
 def _bytes_told(result: Added) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelfs.cli.output import note, print_json
-from modelfs.cli.tables import Column, is_drawn, print_plain, print_table
+from modelfs.cli.tables import Column, is_drawn, is_wide, print_plain, print_table
 from modelfs.units import format_count, format_size
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def show_plan(plan: AddPlan, *, as_json: bool, aside: bool) -> None:
             Column("Logical", "right"),
             Column("New on disk", "right"),
             Column("Why", shrinks=True),
-        ]
-        print_table(columns, [_plan_row(model) for model in plan.models], aside=aside)
+        ][: None if is_wide(aside=aside) else -1]
+        rows = [_plan_row(model)[: len(columns)] for model in plan.models]
+        print_table(columns, rows, aside=aside)
     else:
         print_plain([_plan_line(model) for model in plan.models])
     note(

@@ -7,19 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from modelfs.cli import options
+from modelfs.cli.help import flowed
 from modelfs.cli.output import next_step, note, print_json, say
 from modelfs.cli.tables import Column, Row, is_drawn, print_plain, print_table
 from modelfs.units import format_size
 
-app = typer.Typer()
 
-
-@app.callback(invoke_without_command=True)
 def categories(
     context: typer.Context,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also those without a model.", metavar="")
-    ] = False,
+    everything: Annotated[bool, options.flag("--all", help="Also those without a model.")] = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
 ) -> None:
@@ -51,7 +47,6 @@ def categories(
         note("no category has a model; --all shows them")
 
 
-@app.command()
 def add(
     category: Annotated[
         str, typer.Argument(metavar="ID", help="One to three parts of a-z, 0-9 and -, with /.")
@@ -89,3 +84,8 @@ def _tree(rows: list[tuple[str, str, int, int]]) -> list[Row]:
 
 def _numbers(models: int, size_bytes: int) -> list[str]:
     return [str(models), format_size(size_bytes)] if models else ["-", "-"]
+
+
+app = typer.Typer()
+app.callback(invoke_without_command=True, help=flowed(categories))(categories)
+app.command("add", help=flowed(add), no_args_is_help=True)(add)

@@ -25,13 +25,11 @@ VERDICT_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 def verify(
     data: Annotated[
-        bool, typer.Option("--data", help="Read every byte and compare its hash.", metavar="")
+        bool, options.flag("--data", help="Read every byte and compare its hash.")
     ] = False,
     seal: Annotated[
         bool,
-        typer.Option(
-            "--seal", help="Compute and record the SHA-256 of what has none.", metavar=""
-        ),
+        options.flag("--seal", help="Compute and record the SHA-256 of what has none."),
     ] = False,
     max_time: Annotated[
         float | None,

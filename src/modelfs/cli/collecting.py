@@ -92,7 +92,8 @@ def _show_plan(plan: CollectionPlan, *, aside: bool) -> None:
         print_table(columns, rows, aside=aside)
     else:
         print_plain([[item.reason, item.size_bytes, _what(item)] for item in plan.leftovers])
-    note(f"{format_count(len(plan.leftovers), 'leftover')}: {format_size(plan.freed_bytes)} to free")
+    count = format_count(len(plan.leftovers), "leftover")
+    note(f"{count}: removing frees {format_size(plan.freed_bytes)} on disk")
 
 
 def _what(leftover: Leftover) -> str:

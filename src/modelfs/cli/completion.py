@@ -38,6 +38,7 @@ QUERY_FIELDS = (
 )
 _FIXED = {"state:": ("ok", "damaged", "missing"), "pinned:": ("yes", "no")}
 _SETTINGS = ("mount", "reserve", "grace", "allow_other")
+_BASH_BREAKS = (":", "=")
 _BASH_SPECIAL = re.compile(r"([^A-Za-z0-9_./+@%:=,#\u0080-\U0010ffff-])")
 
 Offer = tuple[str, str]
@@ -139,18 +140,24 @@ def _categories(_: str) -> list[Offer]:
 
 
 def _query(word: str) -> list[Offer]:
-    field, colon, _ = word.partition(":")
-    key = field.lstrip("-") + colon
-    if key == "category:":
-        return [(f"{field}:{name}", title) for name, title in _categories("")]
-    if key == "tag:":
-        return [(f"{field}:{name}", "") for name in _tag_names()]
-    values = _FIXED.get(key, ())
-    return [(f"{field}:{value}", "") for value in values] or [(name, "") for name in QUERY_FIELDS]
+    minus = "-" if word.startswith("-") else ""
+    fields = [minus + name for name in QUERY_FIELDS if (minus + name).startswith(word)]
+    # One field left: its values, so that no shell puts a blank behind the colon.
+    field = fields[0] if len(fields) == 1 else word.partition(":")[0] + ":"
+    values = _field_values(field.removeprefix("-"))
+    return [(field + value, about) for value, about in values] or [(name, "") for name in fields]
+
+
+def _field_values(field: str) -> list[Offer]:
+    if field == "category:":
+        return _categories("")
+    if field == "tag:":
+        return [(name, "") for name in _tag_names()]
+    return [(value, "") for value in _FIXED.get(field, ())]
 
 
 def _values(word: str) -> list[Offer]:
-    if word.startswith("category="):
+    if word and "category=".startswith(word.partition("=")[0]):
         return [(f"category={name}", title) for name, title in _categories("")]
     return [("category=", ""), ("name=", ""), ("notes=", "")]
 
@@ -175,8 +182,8 @@ def _catalog() -> "Iterator[Catalog]":
 
 def _offer(incomplete: str, find: Callable[[str], Iterable[Offer]]) -> list[Offer]:
     """Find what begins like the word at the cursor, written as the shell takes it."""
-    head = _cut_off_by_bash()
-    word = head + incomplete
+    head, rest = _cut_by_bash(incomplete)
+    word = head + rest
     found: list[Offer] = []
     # Whatever is wrong, a Tab key is not the place to say it.
     with suppress(Exception):
@@ -192,14 +199,14 @@ def _bash_words() -> list[str]:
     return words[: int(os.environ.get("COMP_CWORD", "0")) + 1]
 
 
-def _cut_off_by_bash() -> str:
-    """Return what belongs to the word at the cursor but was cut off at a ``:`` or ``=``."""
+def _cut_by_bash(incomplete: str) -> tuple[str, str]:
+    """Return the word at the cursor in two: up to a ``:`` or ``=``, which stays, and the rest."""
     words = _bash_words()
-    if len(words) > 2 and words[-1] in (":", "="):
-        return words[-2]
-    if len(words) > 3 and words[-2] in (":", "="):
-        return words[-3] + words[-2]
-    return ""
+    if len(words) > 2 and words[-1] in _BASH_BREAKS:
+        return words[-2] + words[-1], ""
+    if len(words) > 3 and words[-2] in _BASH_BREAKS:
+        return words[-3] + words[-2], incomplete
+    return "", incomplete
 
 
 def _insertion(name: str) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from modelfs.catalog.records import Change
     from modelfs.library import Library
 
-_NOT_A_MODELS = "init"
+_ASIDE = ("_at", "_by")
+"""Ends of what is logged with a change but is not what people changed."""
 _REACH = 1000
 """How many changes back one can be named."""
 
@@ -87,7 +88,7 @@ def _find(library: Library, number: int | None) -> tuple[Change, str]:
     from modelfs.library.undo import history as read_history
 
     for change, name in read_history(library, _REACH):
-        if change.id == number or (number is None and change.action != _NOT_A_MODELS):
+        if change.id == number or (number is None and change.model):
             return change, name
     if number is None:
         raise NotFound("nothing was changed yet")
@@ -108,7 +109,7 @@ def _document(change: Change, name: str) -> dict[str, object]:
 def _told(change: Change) -> str:
     """Return what changed in a few words: only what differs, and not the moments."""
     before, after = change.before or {}, change.after or {}
-    keys = [key for key in after if before.get(key) != after[key] and not key.endswith("_at")]
+    keys = [key for key in after if before.get(key) != after[key] and not key.endswith(_ASIDE)]
     if not change.before or not change.after:
         return ""
     return ", ".join(f"{key}: {_value(before, key)} → {_value(after, key)}" for key in keys)
@@ -116,4 +117,5 @@ def _told(change: Change) -> str:
 
 def _value(values: Mapping[str, object], key: str) -> str:
     value = values.get(key)
-    return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text or "none"

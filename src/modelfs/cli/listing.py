@@ -9,7 +9,7 @@ import typer
 
 from modelfs.cli import completion, options
 from modelfs.cli.output import note, print_json, say, warn
-from modelfs.cli.tables import WIDE, Cell, Column, Row, is_drawn, print_plain, print_table
+from modelfs.cli.tables import Cell, Column, Row, is_drawn, is_wide, print_plain, print_table
 from modelfs.units import format_count, format_size, format_time
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Words = Annotated[
 
 def ls(
     query: Words = None,
-    trash: Annotated[bool, typer.Option("--trash", help="List the trash instead.", metavar="")] = False,
+    trash: Annotated[bool, options.flag("--trash", help="List the trash instead.")] = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
 ) -> None:
@@ -74,7 +74,9 @@ def path(
     tool: Annotated[
         str | None,
         typer.Option(
-            metavar="TOOL", help="The path in this tool's folder.", autocompletion=completion.tool_names
+            metavar="TOOL",
+            help="The path in this tool's folder.",
+            autocompletion=completion.tool_names,
         ),
     ] = None,
 ) -> None:
@@ -104,20 +106,20 @@ def print_models(query: str, *, trashed: bool, plain: bool, as_json: bool) -> No
         found = select.matching(library, query, trashed=trashed)
     if as_json:
         print_json([describe.listed(model) for model in found])
+    elif not found:
+        _nothing(query, trashed)
     elif not is_drawn(plain=plain):
         print_plain([_plain(model) for model in found])
     else:
         models_table(found)
-        _footer(found, query, trashed)
+        _footer(found)
 
 
 def models_table(models: Sequence[ModelRecord], *, aside: bool = False) -> None:
     """Draw models: what matters at 80 columns, more of it where there is room."""
-    from modelfs.cli.output import out
-
     if not models:
         return
-    wide = out().width >= WIDE
+    wide = is_wide(aside=aside)
     marked = any(_state(model).text != "ok" for model in models)
     columns = [
         Column("Name", shrinks=True),
@@ -149,7 +151,7 @@ def kind(model: ModelRecord) -> str:
 
 
 def _state(model: ModelRecord) -> Cell:
-    words = [] if model.state == "ok" else [model.state]
+    words: list[str] = [] if model.state == "ok" else [model.state]
     words += ["pinned"] if model.pinned else []
     return Cell(", ".join(words) or "ok", STATE_STYLES[model.state])
 
@@ -168,10 +170,7 @@ def _plain(model: ModelRecord) -> list[object]:
     ]
 
 
-def _footer(models: Sequence[ModelRecord], query: str, trashed: bool) -> None:
-    if not models:
-        _nothing(query, trashed)
-        return
+def _footer(models: Sequence[ModelRecord]) -> None:
     blobs = {f.blob: f.size_bytes for m in models for f in m.files if f.state == "ok"}
     logical = sum(model.size_bytes for model in models)
     note(

@@ -1,5 +1,6 @@
 """The program: its commands put together, and the one place that ends it."""
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from modelfs.cli import (
     history,
     listing,
     mounting,
+    options,
     organising,
     removing,
     settings,
@@ -23,6 +25,7 @@ from modelfs.cli import (
     trash,
 )
 from modelfs.cli.errors import guarded
+from modelfs.cli.help import flowed
 
 _ANYWHERE = ("--debug", "--no-color", "--quiet")
 """Options of the program itself, which people write behind the command as well."""
@@ -41,7 +44,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def program(
     version: Annotated[
         bool,
@@ -49,12 +51,12 @@ def program(
             "--version", help="Print the version.", metavar="", is_eager=True, callback=_version
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.", metavar="")] = False,
+    debug: Annotated[bool, options.flag("--debug", help="Show tracebacks of errors.")] = False,
     no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colour; as NO_COLOR in the environment.", metavar="")
+        bool, options.flag("--no-color", help="No colour; as NO_COLOR in the environment.")
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", help="Only data and errors: no hints, no progress.", metavar="")
+        bool, options.flag("--quiet", help="Only data and errors: no hints, no progress.")
     ] = False,
 ) -> None:
     """One home for every AI model: each weight kept once, shown to every tool as folders.
@@ -106,6 +108,24 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Library": {"init": settings.init, "config": settings.config},
 }
 _GROUPS = {"categories": (categories.app, "Organise"), "trash": (trash.app, "Remove and take back")}
+
+
+def _assemble() -> None:
+    app.callback(help=flowed(program))(program)
+    for panel, commands in _COMMANDS.items():
+        for name, command in commands.items():
+            parameters = inspect.signature(command).parameters.values()
+            app.command(
+                name,
+                help=flowed(command),
+                rich_help_panel=panel,
+                no_args_is_help=any(p.default is p.empty for p in parameters),
+            )(command)
+    for name, (group, panel) in _GROUPS.items():
+        app.add_typer(group, name=name, rich_help_panel=panel)
+
+
+_assemble()
 
 
 def run() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from modelfs.cli import options
 from modelfs.cli.output import next_step, note, print_json, say, warn
 from modelfs.cli.tables import Cell, print_card
@@ -18,10 +16,10 @@ if TYPE_CHECKING:
 
 def mount(
     foreground: Annotated[
-        bool, typer.Option("--foreground", "-f", help="Stay, until unmounted or stopped.", metavar="")
+        bool, options.flag("--foreground", "-f", help="Stay, until unmounted or stopped.")
     ] = False,
     links: Annotated[
-        bool, typer.Option("--links", help="Show files as links into the store.", metavar="")
+        bool, options.flag("--links", help="Show files as links into the store.")
     ] = False,
 ) -> None:
     """Show the library as folders: by-category, by-tag, by-tool.
@@ -48,7 +46,7 @@ def mount(
 
 def umount(
     lazy: Annotated[
-        bool, typer.Option("--lazy", help="Take it away now, though programs still read it.", metavar="")
+        bool, options.flag("--lazy", help="Take it away now, though programs still read it.")
     ] = False,
 ) -> None:
     """Take the mount away. The store stays as it is.
@@ -134,5 +132,3 @@ def hint_if_not_mounted(library: Library) -> None:
 
     if not mount_state(library.paths).mounted:
         next_step("modelfs mount")
-
-

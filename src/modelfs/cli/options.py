@@ -1,6 +1,6 @@
 """The options and arguments that commands share, each said once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,20 +16,23 @@ def duration(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.", metavar="")]
+def flag(*names: str, help: str) -> Any:
+    """Return an option that is on or off; help shows no type for it."""
+    return typer.Option(*names, help=help, metavar="")
+
+
+Json = Annotated[bool, flag("--json", help="Print one JSON document.")]
 Plain = Annotated[
     bool,
-    typer.Option("--plain", help="Print tab-separated lines, as is done when piped.", metavar=""),
+    flag("--plain", help="Print tab-separated lines, as is done when piped."),
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", "-n", help="Show what would be done; change nothing.", metavar=""),
+    flag("--dry-run", "-n", help="Show what would be done; change nothing."),
 ]
 Yes = Annotated[
     bool,
-    typer.Option(
-        "--yes", "-y", help="Do not ask. Needed when there is no terminal.", metavar=""
-    ),
+    flag("--yes", "-y", help="Do not ask. Needed when there is no terminal."),
 ]
 Query = Annotated[
     str | None,

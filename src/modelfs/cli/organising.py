@@ -110,7 +110,7 @@ def set_values(words: ModelAndValues, query: options.Query = None) -> None:
         models, texts = models_and_words(library, words, query, "KEY=VALUE")
         values = _values(texts)
         if "name" in values and len(models) > 1:
-            raise BadInput(f"one name cannot be that of {len(models)} models", "name them one by one")
+            raise BadInput(f"one name for {len(models)} models", "name them one by one")
         for model in models:
             organise.assign(library, model, values)
     say(f"set {_named(models)}: {', '.join(f'{key}={value}' for key, value in values.items())}")

@@ -37,8 +37,9 @@ def err() -> Console:
     return _console(stderr=True)
 
 
+@cache
 def error_console() -> Console:
-    """Return a console for errors and questions, which ``--quiet`` leaves alone."""
+    """Return the console of warnings, errors and questions, which ``--quiet`` leaves alone."""
     return _console(stderr=True)
 
 
@@ -66,8 +67,10 @@ def note(text: str, style: str = "dim") -> None:
 
 
 def warn(text: str) -> None:
-    """Print one line that deserves attention, to stderr."""
-    note(f"warning: {text}", style="yellow")
+    """Print one line that deserves attention to stderr, quiet or not."""
+    from rich.text import Text
+
+    error_console().print(Text(clean(f"warning: {text}"), style="yellow"), soft_wrap=True)
 
 
 def next_step(command: str) -> None:

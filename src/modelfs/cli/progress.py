@@ -71,9 +71,14 @@ def bars() -> Iterator[Bars]:
 
 
 def _drawing() -> Drawing:
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
     from rich.progress import Progress as Drawing
-    from rich.progress import TransferSpeedColumn
     from rich.table import Column
 
     return Drawing(

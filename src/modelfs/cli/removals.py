@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def show_plan(plan: RemovalPlan, frees: str, *, aside: bool) -> None:
-    """Show the models that go, as data or, ``aside``, before a question; ``frees`` begins the sum."""
+    """Show the models that go, as data or, ``aside``, before a question.
+
+    ``frees`` begins the line with the sum: it says which act gives it back.
+    """
     if aside or is_drawn():
         models_table(plan.models, aside=aside)
     else:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from modelfs.cli import options
 from modelfs.cli.choosing import chosen
 from modelfs.cli.confirm import confirm
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 def rm(
     names: options.ModelsOrQuery = None,
     query: options.Query = None,
-    pinned_too: Annotated[
-        bool, typer.Option("--pinned-too", help="Also pinned models.", metavar="")
-    ] = False,
+    pinned_too: Annotated[bool, options.flag("--pinned-too", help="Also pinned models.")] = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.Json = False,

@@ -53,7 +53,7 @@ def card(model: dict[str, Any]) -> list[CardRow]:
     rows.append(("tags", _tags(model)))
     rows += _optional("notes", model["notes"])
     rows += [("source", model["source"]), ("added", model["added_at"])]
-    rows.append(("last used", model["last_used_at"] or "never, through the mount"))
+    rows.append(("last used", model["last_used_at"] or "never, as far as the mount knows"))
     rows += _lines("warning", [Cell(text, "yellow") for text in model["facts"]["warnings"]])
     rows += _facts(model["facts"])
     rows += _lines("shares with", model["siblings"])
@@ -65,7 +65,7 @@ def card(model: dict[str, Any]) -> list[CardRow]:
 def _by(model: dict[str, Any]) -> str:
     if model["category_by"] == "user":
         return "you said so"
-    return "; ".join(["a guess", *model["facts"]["reasons"][-1:]])
+    return ": ".join(["a guess", *model["facts"]["reasons"][-1:]])
 
 
 def _optional(label: str, value: str | None) -> list[CardRow]:
@@ -105,14 +105,18 @@ def _tags(model: dict[str, Any]) -> str:
 
 
 def _facts(facts: dict[str, Any]) -> list[CardRow]:
-    rows: list[CardRow] = []
-    for key, value in facts.items():
-        if key in _OWN_LINES or value in (None, "", []):
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        shown = text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}…"
-        rows.append((key.replace("_", " "), shown))
-    return rows
+    known = {key: value for key, value in facts.items() if key not in _OWN_LINES}
+    told = [
+        f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in known.items() if v not in (None, "", [])
+    ]
+    return _lines("facts", told)
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}…"
 
 
 def _files(files: list[dict[str, Any]]) -> list[CardRow]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from modelfs.cli.output import clean, out, say, show
+from modelfs.cli.output import clean, err, out, say, show
 
-WIDE = 110
-"""Columns of a terminal from which the less important columns fit."""
+_WIDE = 110
+"""Cells of a terminal from which the less important columns fit."""
 _GAP = 2
+"""Cells between columns: the box brings one of them."""
 _LEAST = 16
 """Below this a shortened name says nothing."""
 
@@ -38,6 +39,11 @@ class Cell:
 Row = Sequence[str | Cell]
 
 
+def is_wide(*, aside: bool = False) -> bool:
+    """Say whether there is room for the less important columns."""
+    return (err() if aside else out()).width >= _WIDE
+
+
 def is_drawn(*, plain: bool = False) -> bool:
     """Say whether tables are drawn: on a terminal, unless plain lines are asked for."""
     return out().is_terminal and not plain
@@ -46,7 +52,9 @@ def is_drawn(*, plain: bool = False) -> bool:
 def print_plain(rows: Sequence[Sequence[object]]) -> None:
     """Print tab-separated lines without a header; ``-`` stands for what is not known."""
     for row in rows:
-        say("\t".join(UNKNOWN if value in (None, "") else clean(value) for value in row))
+        # The values are cleaned one by one: the tabs between them must stay.
+        line = "\t".join(UNKNOWN if value in (None, "") else clean(value) for value in row)
+        print(line)
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row], *, aside: bool = False) -> None:
@@ -55,9 +63,9 @@ def print_table(columns: Sequence[Column], rows: Sequence[Row], *, aside: bool =
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = _widths(columns, cells)
+    widths = _widths(columns, cells, room=(err() if aside else out()).width)
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column.title, justify=column.justify, width=width, no_wrap=True)
     for row in cells:
@@ -70,7 +78,7 @@ def _cell(value: str | Cell) -> Cell:
     return Cell(clean(value.text), value.style) if isinstance(value, Cell) else Cell(clean(value))
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, room: int) -> list[int]:
     """Give each column what it needs, and take what is too much from those that shrink."""
     from rich.cells import cell_len
 
@@ -79,7 +87,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[i
         max(cell_len(row[number].text) for row in [*titles, *rows])
         for number in range(len(columns))
     ]
-    excess = sum(needed) + _GAP * len(columns) - out().width
+    excess = sum(needed) + _GAP * (len(columns) - 1) - room
     while excess > 0:
         widest = max(
             (n for n, column in enumerate(columns) if column.shrinks and needed[n] > _LEAST),

@@ -8,6 +8,7 @@ import typer
 
 from modelfs.cli import options
 from modelfs.cli.confirm import confirm
+from modelfs.cli.help import flowed
 from modelfs.cli.listing import print_models
 from modelfs.cli.output import note, print_json, say
 from modelfs.cli.removals import show_plan
@@ -16,10 +17,7 @@ from modelfs.units import format_count, format_size
 if TYPE_CHECKING:
     from modelfs.library.removal import RemovalPlan
 
-app = typer.Typer()
 
-
-@app.callback(invoke_without_command=True)
 def trash(
     context: typer.Context, plain: options.Plain = False, as_json: options.Json = False
 ) -> None:
@@ -36,7 +34,6 @@ def trash(
         print_models("", trashed=True, plain=plain, as_json=as_json)
 
 
-@app.command()
 def empty(
     names: options.TrashedModelsOrAll = None,
     dry_run: options.DryRun = False,
@@ -87,3 +84,8 @@ def _document(plan: RemovalPlan, freed: int, *, dry_run: bool) -> dict[str, obje
         "freed_bytes": freed,
         "shared_bytes": plan.shared_bytes,
     }
+
+
+app = typer.Typer()
+app.callback(invoke_without_command=True, help=flowed(trash))(trash)
+app.command("empty", help=flowed(empty), no_args_is_help=False)(empty)

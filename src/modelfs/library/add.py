@@ -20,6 +20,7 @@ from modelfs.library.library import Library, require_store
 from modelfs.names import alternatives
 from modelfs.progress import Progress, Report, silent
 from modelfs.store import Intake, OpenSource, Staged, open_source
+from modelfs.store.trouble import explained
 from modelfs.types import BlobId
 
 
@@ -100,14 +101,19 @@ def _bring(
     report: Report,
 ) -> _Piece:
     """Find the bytes of a source among the blobs, byte for byte, or stage them."""
-    sample = hashing.sample_hash(source.fd, source.size_bytes)
+    with explained(f"{source.path} cannot be read"):
+        sample = hashing.sample_hash(source.fd, source.size_bytes)
     for candidate in blobs.candidates(library.catalog, source.size_bytes, sample):
-        if _compare(library, candidate, source, report):
+        with explained(f"{source.path} cannot be compared with blob {candidate}"):
+            is_same = _compare(library, candidate, source, report)
+        if is_same:
             return _Piece(file, source, sample, None, candidate, None)
     return _stage(plan, intake, file, source, sample)
 
 
 def _compare(library: Library, blob: BlobId, source: OpenSource, report: Report) -> bool:
+    if not _is_whole(library, blob, source.size_bytes):
+        return False
     try:
         fd = library.store.open(blob)
     except OSError:
@@ -135,7 +141,13 @@ def _still_held(library: Library, piece: _Piece) -> bool:
     if piece.held is None:
         return True
     known = blobs.get(library.catalog, piece.held)
-    return known is not None and library.store.has(piece.held, piece.source.size_bytes)
+    return known is not None and _is_whole(library, piece.held, piece.source.size_bytes)
+
+
+def _is_whole(library: Library, blob: BlobId, size_bytes: int) -> bool:
+    """Say whether a blob is there and under no other name, through which it could change."""
+    has = library.store.has(blob, size_bytes)
+    return has and os.lstat(library.store.path(blob)).st_nlink == 1
 
 
 def _commit(
@@ -144,7 +156,7 @@ def _commit(
     """Enter the staged bytes and name them, while nothing can be collected."""
     files = [_enter(intake, piece) for piece in pieces]
     new_bytes = sum(p.source.size_bytes for p in pieces if p.staged and p.staged.is_new)
-    shared_bytes = model.size_bytes - new_bytes
+    shared_bytes = sum(piece.source.size_bytes for piece in pieces) - new_bytes
     with library.catalog.write():
         existing = None if model.name_is_asked else _same_model(library, files)
         if existing is not None:

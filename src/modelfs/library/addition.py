@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from modelfs import identify
+from modelfs import identify, paths
 from modelfs.catalog import blobs
 from modelfs.errors import BadInput, Refused
 from modelfs.hashing import sample_hash
@@ -16,8 +16,9 @@ from modelfs.identify import Group
 from modelfs.library.finding import Found, Skipped, look
 from modelfs.library.library import Library
 from modelfs.library.organise import check_tags, free_name
-from modelfs.names import fold, legal_name, legal_path, split_extension
+from modelfs.names import check_tag, fold, legal_name, legal_path, shorten, split_extension
 from modelfs.store import open_source
+from modelfs.store.trouble import explained
 from modelfs.types import Facts, SourceFile
 
 
@@ -119,7 +120,7 @@ def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> A
             )
         models = [_named(library, models[0], options.name)]
     if options.move:
-        _check_movable(models)
+        _check_movable(models, [paths.absolute(source) for source in sources])
     return AddPlan(tuple(models), tuple(skipped), options.move, options.seal)
 
 
@@ -131,12 +132,15 @@ def _why_none(skipped: Sequence[Skipped]) -> str:
     return f"left out: {first.path} ({first.reason}){more}; to add a folder as one model: --name"
 
 
-def _check_movable(models: Sequence[PlannedModel]) -> None:
-    for file in (file for model in models for file in model.files):
-        if file.source.is_symlink():
+def _check_movable(models: Sequence[PlannedModel], roots: Sequence[Path]) -> None:
+    files = {file.source for model in models for file in model.files}
+    folders = {folder for file in files for folder in file.parents}
+    below = {folder for folder in folders if any(paths.is_within(folder, root) for root in roots)}
+    for path in sorted(files | below):
+        if path.is_symlink():
             raise Refused(
-                f"{file.source} is a link: moving it would take the file from another place",
-                "add it without --move, or give the file that it leads to",
+                f"{path} is a link: moving it would take the file from another place",
+                "add it without --move, or give what it leads to",
             )
 
 
@@ -160,14 +164,20 @@ def _single(found: Found) -> Group:
     (name,) = found.files
     if identify.is_unfinished(name):
         raise BadInput(f"{name} is an unfinished download", "add it when it is complete")
-    siblings = [entry.name for entry in found.root.iterdir() if entry.is_file()]
-    members = (name, *identify.companions(name, siblings))
+    members = (name, *identify.companions(name, _siblings(found.root)))
     found.files.update((each, found.root / each) for each in members)
     grouping = identify.group(members)
     if len(grouping.models) != 1 or grouping.models[0].members != tuple(sorted(members)):
         return Group(split_extension(name)[0], "", members, "given by name")
     _check_complete(grouping.models[0])
     return grouping.models[0]
+
+
+def _siblings(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir() if entry.is_file()]
+    except OSError:  # one may be allowed to read a file and not to list its folder
+        return []
 
 
 def _check_complete(group: Group) -> None:
@@ -189,17 +199,18 @@ def _plan_model(
     base = f"{group.folder}/" if group.folder else ""
     files: list[PlannedFile] = []
     headers: list[SourceFile] = []
-    taken: set[str] = set()
+    taken: dict[str, bool] = {}
     for member in sorted(group.members):
         path = _free_path(legal_path(member.removeprefix(base).split("/")), taken)
         source = found.files[member]
-        with open_source(source) as opened:
+        with explained(f"{source} cannot be read"), open_source(source) as opened:
             sample = sample_hash(opened.fd, opened.size_bytes)
             known = bool(blobs.candidates(library.catalog, opened.size_bytes, sample))
             files.append(PlannedFile(source, path, opened.size_bytes, known))
             headers.append(SourceFile(path, opened.size_bytes, _opener(source)))
     origin = found.root / group.folder
-    verdict = identify.identify(headers, f"{origin.name} {group.name}")
+    with explained(f"{origin} cannot be read"):
+        verdict = identify.identify(headers, f"{origin.name} {group.name}")
     extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
     return PlannedModel(
         name=legal_name(group.name or found.root.name),
@@ -211,7 +222,7 @@ def _plan_model(
         source=f"local:{_shown(origin if len(files) > 1 else files[0].source)}",
         files=tuple(files),
         tags=tuple(options.tags),
-        auto_tags=tuple(verdict.auto_tags),
+        auto_tags=tuple(tag for tag in verdict.auto_tags if check_tag(tag) is None),
         facts=verdict.facts,
     )
 
@@ -225,13 +236,28 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
     return lambda: open(path, "rb")
 
 
-def _free_path(path: str, taken: set[str]) -> str:
-    """Return ``path``, or with a number when making names legal made two alike."""
-    stem, extension = split_extension(path)
-    number, free = 2, path
-    while fold(free) in taken:
-        free, number = f"{stem}-{number}{extension}", number + 1
-    taken.add(fold(free))
+def _free_path(path: str, taken: dict[str, bool]) -> str:
+    """Return ``path``, numbered where making names legal let it meet another one.
+
+    ``taken`` holds what there is already, and whether it is a file: folders may be shared.
+    """
+    *folders, name = path.split("/")
+    free = ""
+    for folder in folders:
+        free = _numbered(free, folder, lambda key: taken.get(key, False))
+        taken[fold(free)] = False
+        free += "/"
+    free = _numbered(free, name, lambda key: key in taken)
+    taken[fold(free)] = True
+    return free
+
+
+def _numbered(above: str, name: str, is_taken: Callable[[str], bool]) -> str:
+    stem, extension = split_extension(name)
+    number, free = 2, above + name
+    while is_taken(fold(free)):
+        end = f"-{number}{extension}"
+        number, free = number + 1, above + shorten(stem, len(end.encode())) + end
     return free
 
 

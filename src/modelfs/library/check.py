@@ -4,6 +4,7 @@ Damage is recorded first and set aside second, so that at no moment a name leads
 are known to be wrong. A full read that is stopped goes on where it was.
 """
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _act(library: Library, finding: Finding, blob: BlobRecord) -> Checked | None
         with library.catalog.write():
             blobs.set_state(library.catalog, blob.id, state)
         action = "its files answer EIO; add the same file again to heal it"
-        if finding.kind in ("size", "data") and library.store.path(blob.id).exists():
+        if finding.kind in ("size", "data") and os.path.lexists(library.store.path(blob.id)):
             # Safety: recorded as damaged, kept in quarantine, never deleted here.
             set_aside(library.store, blob.id)
             action = f"set aside in quarantine; {action}"

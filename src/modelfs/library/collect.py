@@ -1,5 +1,6 @@
 """Collecting what nothing names: blobs without a model, and what died on its way in."""
 
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,13 +58,16 @@ def _blobs(library: Library, grace_s: float) -> list[Leftover]:
         old = [b for b in unnamed if now - blobs.added_at(library.catalog, b.id) >= grace_s]
     found = [Leftover("unnamed", blob.size_bytes, blob=blob.id) for blob in old]
     for blob, status in library.store.listed():
+        if stat.S_ISDIR(status.st_mode):  # not made here, so not ours to remove
+            continue
         if blob not in known and sweep.age_s(status) >= grace_s:
-            found.append(Leftover("unknown", status.st_size, blob=blob))
+            found.append(Leftover("unknown", sweep.freed_bytes(status), blob=blob))
     return found
 
 
 def _staging(library: Library, grace_s: float) -> list[Leftover]:
-    dead = sweep.dead_staging(library.store, grace_s)
+    with library.store.deleting():
+        dead = list(sweep.dead_staging(library.store, grace_s))
     return [Leftover("left over", size_bytes, path=path) for path, size_bytes in dead]
 
 
@@ -71,6 +75,8 @@ def _quarantine(library: Library) -> list[Leftover]:
     """Damaged bytes whose blob has been healed or is named by nothing any more."""
     found = []
     for path in sorted(library.paths.quarantine.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            continue
         blob = blobs.get(library.catalog, BlobId(path.name.partition(".")[0]))
         if blob is None or blob.state == "ok":
             found.append(Leftover("quarantined", path.lstat().st_size, path=path))
@@ -85,8 +91,7 @@ def collect(library: Library, plan: CollectionPlan, report: Report = silent) -> 
     for leftover in plan.leftovers:
         if leftover.path is not None:
             # Safety: staging without a living owner, or a damaged copy that has been replaced.
-            leftover.path.unlink(missing_ok=True)
-            freed += leftover.size_bytes
+            freed += _unlink(leftover.path)
     return freed
 
 
@@ -96,10 +101,17 @@ def delete_blobs(library: Library, chosen: Sequence[BlobId], report: Report = si
     for start in range(0, len(chosen), _BATCH):
         report(Progress("deleting", "blobs", start, len(chosen)))
         for path in _withdraw_batch(library, chosen[start : start + _BATCH]):
-            status = path.lstat()
-            path.unlink()
-            # A second name (a source that could not be removed after --move) keeps the bytes.
-            freed += status.st_size if status.st_nlink == 1 else 0
+            freed += _unlink(path)
+    return freed
+
+
+def _unlink(path: Path) -> int:
+    """Remove one name and return what came free; nothing when another ``gc`` was faster."""
+    try:
+        freed = sweep.freed_bytes(path.lstat())
+        path.unlink()
+    except FileNotFoundError:
+        return 0
     return freed
 
 

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ def look(library: Library, source: str) -> Found:
 
     Raises NotFound, Failed or BadInput when the source itself cannot be added.
     """
+    if "\0" in source:
+        raise BadInput("a path has no NUL in it")
     root = paths.absolute(source)
     refuse_own(library, root, source)
     with explained(f"{source} cannot be added"):
@@ -47,15 +49,15 @@ def look(library: Library, source: str) -> Found:
     with explained(f"{source} cannot be read"):
         os.scandir(root).close()
     found = Found(root, True, {}, [])
-    for relative, path in _walk(root, "", {(status.st_dev, status.st_ino)}, found.skipped):
-        found.files[relative] = path
+    walk = _Walk(_own_folders(library), found.skipped)
+    found.files.update(walk.files(root, "", {(status.st_dev, status.st_ino)}))
     return found
 
 
 def refuse_own(library: Library, path: Path, shown: str) -> None:
     """Raise BadInput for a path in the store or the mount: that is in the library already."""
-    real = Path(os.path.realpath(path.parent)) / path.name
-    for folder in (library.paths.root, library.mountpoint):
+    real = Path(os.path.realpath(path))
+    for folder in _own_folders(library):
         for candidate in (path, real):
             if paths.is_within(candidate, folder) or paths.is_within(folder, candidate):
                 raise BadInput(
@@ -64,30 +66,55 @@ def refuse_own(library: Library, path: Path, shown: str) -> None:
                 )
 
 
-def _walk(
-    folder: Path, prefix: str, above: set[tuple[int, int]], skipped: list[Skipped]
-) -> Iterator[tuple[str, Path]]:
-    """Give regular files in the order of their names, following links but never in a circle."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        skipped.append(Skipped(prefix.rstrip("/"), explain(error, "folder").message))
-        return
-    for entry in listed:
-        relative = prefix + entry.name
+def _own_folders(library: Library) -> tuple[Path, ...]:
+    named = (library.paths.root, library.mountpoint)
+    return (*named, *(Path(os.path.realpath(folder)) for folder in named))
+
+
+class _Walk:
+    """A way through folders, following links, but never in a circle and never into the library."""
+
+    def __init__(self, own: Sequence[Path], skipped: list[Skipped]) -> None:
+        self._own = own
+        self._skipped = skipped
+
+    def files(
+        self, folder: Path, prefix: str, above: set[tuple[int, int]]
+    ) -> Iterator[tuple[str, Path]]:
+        """Give regular files in the order of their names; note what is left out."""
         try:
-            status = entry.stat()
+            with os.scandir(folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            reason = "a link that leads nowhere" if entry.is_symlink() else str(error.strerror)
-            skipped.append(Skipped(relative, reason))
-            continue
-        identity = (status.st_dev, status.st_ino)
-        if stat.S_ISREG(status.st_mode):
-            yield relative, Path(entry.path)
-        elif not stat.S_ISDIR(status.st_mode):
-            skipped.append(Skipped(relative, "neither a file nor a folder"))
-        elif identity in above:
-            skipped.append(Skipped(relative, "a link back to a folder above it"))
-        else:
-            yield from _walk(Path(entry.path), relative + "/", above | {identity}, skipped)
+            self._skip(prefix.rstrip("/"), explain(error, "folder").message)
+            return
+        for entry in listed:
+            relative = prefix + entry.name
+            if self._is_own(entry):
+                self._skip(relative, "part of the library itself")
+                continue
+            try:
+                status = entry.stat()
+            except OSError as error:
+                reason = "a link that leads nowhere" if entry.is_symlink() else str(error.strerror)
+                self._skip(relative, reason)
+                continue
+            identity = (status.st_dev, status.st_ino)
+            if stat.S_ISREG(status.st_mode):
+                yield relative, Path(entry.path)
+            elif not stat.S_ISDIR(status.st_mode):
+                self._skip(relative, "neither a file nor a folder")
+            elif identity in above:
+                self._skip(relative, "a link back to a folder above it")
+            else:
+                yield from self.files(Path(entry.path), relative + "/", above | {identity})
+
+    def _is_own(self, entry: os.DirEntry[str]) -> bool:
+        # Invariant: nobody but the catalogue opens its file, or SQLite's locks are gone.
+        if not (entry.is_symlink() or entry.is_dir(follow_symlinks=False)):
+            return False
+        real = Path(os.path.realpath(entry.path))
+        return any(paths.is_within(real, folder) for folder in self._own)
+
+    def _skip(self, relative: str, reason: str) -> None:
+        self._skipped.append(Skipped(relative, reason))

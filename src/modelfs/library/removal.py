@@ -6,7 +6,7 @@ A plan says what would go and what that gives back before anything happens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelfs.catalog import blobs, edit
+from modelfs.catalog import blobs, edit, models
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import Refused
 from modelfs.library.collect import delete_blobs
@@ -52,7 +52,7 @@ def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> 
         names = ", ".join(model.entry_name for model in plan.pinned)
         raise Refused(f"pinned: {names}", "modelfs unpin them first, or give --pinned-too")
     with library.catalog.write():
-        for model in plan.models:
+        for model in _now(library, plan.models, trashed=False):
             edit.trash(library.catalog, model)
 
 
@@ -63,7 +63,7 @@ def restore(library: Library, chosen: Sequence[ModelRecord]) -> list[tuple[Model
     """
     restored = []
     with library.catalog.write():
-        for model in chosen:
+        for model in _now(library, chosen, trashed=True):
             names = alternatives(model.name, model.publisher, model.short_id, model.extension)
             name = next(
                 name
@@ -82,7 +82,15 @@ def empty_trash(library: Library, plan: RemovalPlan) -> int:
     without its bytes.
     """
     with library.catalog.write():
-        candidates = blobs.only_in(library.catalog, [model.id for model in plan.models])
-        for model in plan.models:
+        # Safety: only what is in the trash still; somebody may have restored one since the plan.
+        going = _now(library, plan.models, trashed=True)
+        candidates = blobs.only_in(library.catalog, [model.id for model in going])
+        for model in going:
             edit.forget(library.catalog, model)
     return delete_blobs(library, [blob.id for blob in candidates])
+
+
+def _now(library: Library, chosen: Sequence[ModelRecord], *, trashed: bool) -> list[ModelRecord]:
+    """Return those of these models that are still in, or still out of, the trash; as they are."""
+    known = models.get(library.catalog, [model.id for model in chosen])
+    return [model for model in known.values() if (model.trashed_at is not None) == trashed]

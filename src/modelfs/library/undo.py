@@ -53,8 +53,10 @@ def _apply(library: Library, change: Change, model: ModelRecord) -> str:
             return f"{model.entry_name} is back"
         case "tag" | "untag":
             tags = set(map(str, _list(before["tags"])))
-            edit.untag(catalog, model, set(model.tags) - tags)
-            edit.tag(catalog, model, tags - set(model.tags))
+            if gained := set(model.tags) - tags:
+                edit.untag(catalog, model, gained)
+            if lost := tags - set(model.tags):
+                edit.tag(catalog, model, lost)
             return f"{model.entry_name} has the tags {', '.join(sorted(tags)) or '(none)'}"
         case "pin" | "unpin":
             edit.pin(catalog, model, pinned=bool(before["pinned"]))

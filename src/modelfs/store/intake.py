@@ -7,6 +7,7 @@ follows with the catalogue's transaction. Whatever happens before leaves only fi
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ class Intake:
         alone = source.links == 1 and source.owner == os.geteuid() and source.device == here
         if not alone or source.is_link or locks.open_for_writing_elsewhere(source.fd):
             return None
+        if not self._can_link(source):
+            return None
         with explained(f"{source.path} cannot be read"):
             digests = self._hash(source.fd, source, seal=seal)
             source.check_unchanged()
@@ -123,7 +126,7 @@ class Intake:
             durable.rename_without_replacing(staged.path, target)
         except FileExistsError:
             if self._is_same(staged, blob):
-                staged.blob = blob
+                self._share(staged, blob)
             elif not _is_intact(target, blob):
                 # Safety: the bytes there are not what their name says; kept for inspection.
                 set_aside(self._store, blob)
@@ -131,6 +134,19 @@ class Intake:
             return
         durable.fsync_folder(target.parent)
         staged.blob, staged.is_new, staged.path = blob, True, None
+
+    def _share(self, staged: Staged, blob: BlobId) -> None:
+        """Take the blob that has these bytes already, whoever brought it, as if it were entered."""
+        assert staged.path is not None
+        target = self._store.path(blob)
+        if os.lstat(target).st_nlink > 1:
+            # An original that a dead ``--move`` left behind is this very file: our copy replaces
+            # it, or the bytes could be changed through the other name.
+            os.rename(staged.path, target)
+            staged.path = None
+        # Whoever entered it may have died between its rename and this.
+        durable.fsync_folder(target.parent)
+        staged.blob = blob
 
     def _is_same(self, staged: Staged, blob: BlobId) -> bool:
         if not self._store.has(blob, staged.size_bytes):
@@ -141,24 +157,44 @@ class Intake:
         finally:
             os.close(fd)
 
+    def _free_name(self) -> Path:
+        return self._store.paths.staging / f"add-{os.getpid()}-{secrets.token_hex(6)}"
+
     def _new_file(self) -> tuple[Path, int]:
-        path = self._store.paths.staging / f"add-{os.getpid()}-{secrets.token_hex(6)}"
+        path = self._free_name()
         with self._store.entering():  # so that no sweep sees the file before its lock
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             locks.take(fd, exclusive=True)
         return path, fd
 
+    def _can_link(self, source: OpenSource) -> bool:
+        """Say whether the source can get a second name here, by trying: bind mounts refuse."""
+        path = self._free_name()
+        with self._store.entering():
+            try:
+                os.link(source.path, path, follow_symlinks=False)
+            except OSError:
+                return False
+            path.unlink()
+        return True
+
     def _link(self, staged: Staged) -> None:
         source = staged.link_from
         assert source is not None
-        path = self._store.paths.staging / f"add-{os.getpid()}-{secrets.token_hex(6)}"
+        path = self._free_name()
         os.link(source.path, path, follow_symlinks=False)
         staged.path = path
         if not source.is_still_at(path):
             raise SourceChanged(f"{source.path} was replaced while it was being read")
-        source.check_unchanged()
+        mode = stat.S_IMODE(os.fstat(staged.fd).st_mode)
         os.fchmod(staged.fd, BLOB_MODE)
-        os.fsync(staged.fd)
+        try:
+            # Invariant: read-only first, so that nobody opens it for writing after the look.
+            _check_ours(source)
+            os.fsync(staged.fd)
+        except BaseException:
+            os.fchmod(staged.fd, mode)
+            raise
 
     def _fill(self, source: OpenSource, fd: int, *, seal: bool) -> Digests:
         if durable.clone(source.fd, fd):
@@ -223,7 +259,20 @@ def _shrank(source: OpenSource) -> SourceChanged:
     )
 
 
+def _check_ours(source: OpenSource) -> None:
+    """Raise SourceChanged if a linked source was or could still be changed by somebody else."""
+    # Two names: the original's, which goes, and ours.
+    if os.fstat(source.fd).st_nlink > 2 or locks.open_for_writing_elsewhere(source.fd):
+        raise SourceChanged(
+            f"{source.path} is in use by another program",
+            "nothing was added; close it and add it again, or add it without --move",
+        )
+    source.check_unchanged()
+
+
 def _is_intact(path: Path, blob: BlobId) -> bool:
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return False
     with open(path, "rb") as file:
         size_bytes = os.fstat(file.fileno()).st_size
         digests = hashing.hash_descriptor(

@@ -54,6 +54,9 @@ def read_through(
     advance: Callable[[int], None],
 ) -> tuple[Finding | None, Digests | None]:
     """Read and hash a whole blob; give what is wrong, or its digests. Leaves the page cache."""
+    found = look(store, blob, size_bytes)
+    if found is not None and found.is_damage:
+        return found, None
     try:
         fd = store.open(blob)
     except FileNotFoundError:

@@ -6,6 +6,7 @@ under the exclusive lock, then unlinked outside it. A crash leaves only more to 
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,18 +17,29 @@ from modelfs.types import BlobId
 
 
 def dead_staging(store: BlobStore, grace_s: float) -> Iterator[tuple[Path, int]]:
-    """Give staging files that no living process holds and that are older than the grace."""
+    """Give staging files that no living process holds and that are older than the grace.
+
+    The caller holds ``deleting()``: a file that is just being made has no lock yet. With each
+    comes what removing it frees: nothing while it is only a link to somebody's original.
+    """
     for path in sorted(store.paths.staging.iterdir()):
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             continue
         try:
             status = os.fstat(fd)
-            if age_s(status) >= grace_s and locks.take(fd, exclusive=True):
-                yield path, status.st_size
+            if not stat.S_ISREG(status.st_mode) or age_s(status) < grace_s:
+                continue
+            if locks.take(fd, exclusive=True):
+                yield path, freed_bytes(status)
         finally:
             os.close(fd)
+
+
+def freed_bytes(status: os.stat_result) -> int:
+    """Return what removing one name of a file gives back: nothing while it has another."""
+    return status.st_size if status.st_nlink == 1 else 0
 
 
 def age_s(status: os.stat_result) -> float:

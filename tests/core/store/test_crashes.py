@@ -13,6 +13,8 @@ import pytest
 from core.conftest import Disk, bring, content, make_library, write
 from core.processes import run, strace
 from core.soundness import assert_named_bytes_are_there, assert_sound, every_model, stored
+from modelfs.catalog import edit
+from modelfs.catalog import edit
 from modelfs.library import Library, open_library
 
 SIZE_BYTES = 30_000
@@ -133,11 +135,8 @@ ERRORS = [
     ("copy_file_range", "ENOSPC", "NoSpace"),
     ("copy_file_range", "EIO", "Damaged"),
     ("fallocate", "ENOSPC", "NoSpace"),
-    ("fchmod", "EIO", "Damaged"),
     ("fsync", "EIO", "Damaged"),
-    ("fsync", "ENOSPC", "NoSpace"),
     ("fsync", "EDQUOT", "NoSpace"),
-    ("renameat2", "EIO", "Damaged"),
     ("renameat2", "ENOSPC", "NoSpace"),
     ("fdatasync", "EIO", "Failed"),
     ("pwrite64", "ENOSPC", "NoSpace"),
@@ -150,7 +149,9 @@ def test_a_failing_call_is_explained_and_harms_nothing(
     stage: Stage, call: str, error: str, said: str
 ) -> None:
     store, source = stage.again()
-    done = run("add", store, source / "a.gguf", prefix=strace(call, f"error={error}:when=1+"))
+    first = 12 if call == "pwrite64" else 1  # past the shared memory, which any reader makes
+    fault = f"error={error}:when={first}+"
+    done = run("add", store, source / "a.gguf", prefix=strace(call, fault))
     assert done.stderr.startswith(f"{said}: "), done.stderr
     assert "Traceback" not in done.stderr
     assert_old_or_new(store)
@@ -220,7 +221,10 @@ def test_a_source_that_cannot_be_read_is_named(stage: Stage) -> None:
 def test_killed_while_collecting_loses_nothing_and_the_next_one_ends_it(stage: Stage) -> None:
     for call in ("fdatasync", "rename", "unlink"):
         store, source = stage.again()
-        write(store / "blobs" / "ab" / ("ab" * 16), b"nobody names this").chmod(0o444)
+        with open_library(store) as library:
+            (gone,) = bring(library, write(source / "gone.gguf", content("gone")))
+            with library.catalog.write():
+                edit.forget(library.catalog, gone.model)
         done = run("gc", store, prefix=strace(call, "signal=KILL:when=1"))
         assert done.returncode in (KILL, 128 + 9), f"{call}: {done.stderr}"
         assert_old_or_new(store)

@@ -44,8 +44,8 @@ def test_a_moved_file_is_the_blob_without_a_copy(library: Library, tmp_path: Pat
     assert_sound(library.paths.root)
 
 
-KILLS = [("linkat", 1), ("fchmod", 1), ("renameat2", 1), ("fdatasync", 1), ("fdatasync", 2)]
-KILLS += [("fsync", n) for n in (1, 2, 3)] + [("unlink", n) for n in (1, 2)]
+KILLS = [("linkat", 1), ("linkat", 2), ("fchmod", 1), ("renameat2", 1), ("fdatasync", 1), ("fdatasync", 2)]
+KILLS += [("fsync", n) for n in (1, 2, 3)] + [("unlink", n) for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("call", "number"), KILLS)
