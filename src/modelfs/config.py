@@ -43,7 +43,10 @@ class Settings:
         if self.reserve == AUTO:
             return max(int(disk_bytes * _AUTO_RESERVE_SHARE), _AUTO_RESERVE_BYTES)
         if self.reserve.endswith("%"):
-            return int(disk_bytes * float(self.reserve[:-1]) / 100)
+            share = float(self.reserve[:-1])
+            if not 0 <= share <= 100:
+                raise ValueError(f"not a share: {self.reserve!r} (try 5%)")
+            return int(disk_bytes * share / 100)
         return parse_size(self.reserve)
 
     def with_value(self, key: str, text: str) -> "Settings":

@@ -15,6 +15,8 @@ _ILLEGAL = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _TAG_ILLEGAL = re.compile(r"[/+,\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9_]{1,16}")
 _UNNAMED = "unnamed"
+_PUBLISHER_BYTES = 64
+"""So much of a publisher tells models apart."""
 
 
 def legal_name(text: str) -> str:
@@ -58,7 +60,8 @@ def fold(name: str) -> str:
 def alternatives(name: str, publisher: str | None, short_id: str, extension: str) -> list[str]:
     """Return the names to try when ``name`` is taken, best first; the last ones never run out."""
     wanted = [name]
-    wanted += [f"{name}-{publisher}"] if publisher else []
+    if publisher:  # whatever a source says it is
+        wanted.append(f"{name}-{shorten(legal_name(publisher), MAX_BYTES - _PUBLISHER_BYTES)}")
     wanted += [f"{name}-{short_id}", *(f"{name}-{short_id}-{n}" for n in range(2, 1000))]
     spare = len(extension.encode())
     return [_append(name, choice[len(name) :], spare) for choice in wanted]

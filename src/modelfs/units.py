@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w|y)?", re.IGNORECASE)
+MAX_SIZE_BYTES = 1 << 63
+"""What neither a file (off_t) nor the catalogue (a signed integer) can hold."""
 _POWERS = "kmgtp"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31_557_600}
 
@@ -28,7 +30,10 @@ def parse_size(text: str) -> int:
         raise ValueError(f"not a size: {text!r} (try 4GB or 700MB)")
     number, letter, binary = match.groups()
     power = _POWERS.index(letter.lower()) + 1 if letter else 0
-    return int(float(number) * (1024 if binary else 1000) ** power)
+    size_bytes = float(number) * (1024 if binary else 1000) ** power
+    if size_bytes >= MAX_SIZE_BYTES:
+        raise ValueError(f"not a size that a disk can have: {text[:20]!r}")
+    return int(size_bytes)
 
 
 def parse_duration(text: str) -> float:

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from modelfs import config
 from modelfs.library import Library, create_library, open_library
 from modelfs.library.add import Added, add
 from modelfs.library.addition import AddOptions, plan_add
 from modelfs.paths import StorePaths
+
+# A busy machine is no failure; the same examples every time, so that a failure is the change's.
+settings.register_profile("core", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=2000, derandomize=False)
+settings.load_profile("core")
 
 Disk = Callable[[str, int], Path]
 
@@ -32,9 +38,7 @@ def make_library(root: Path, reserve: str = "0") -> Library:
     """Create a library that may fill its disk to the last byte."""
     create_library(root / "store", root / "mount").close()
     settings = StorePaths(root / "store").settings
-    config.save_settings(
-        settings, config.load_settings(settings).with_value("reserve", reserve)
-    )
+    config.save_settings(settings, config.load_settings(settings).with_value("reserve", reserve))
     return open_library(root / "store")
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def keep_collecting(library: Library, seconds: float) -> None:
     say(str(count))
 
 
+def become(uid: int) -> None:
+    """Go on as another user, who may not be able to read where Python and this package lie."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Do everything once, so that whatever is imported or read late has been.
+        file = Path(folder, "warm.gguf")
+        file.write_bytes(b"warm")
+        os.environ["MODELFS_LIBRARY"] = folder + "/store"
+        with create_library(None, None) as library:
+            list(add(library, plan_add(library, [str(file)], AddOptions())))
+        del os.environ["MODELFS_LIBRARY"]
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+
+
 def main(action: str, store: Path, rest: list[str]) -> None:
     """Do what was asked."""
     if action == "create":
@@ -108,6 +124,8 @@ def main(action: str, store: Path, rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if "DRIVER_UID" in os.environ:
+        become(int(os.environ["DRIVER_UID"]))
     try:
         main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
     except ModelfsError as error:

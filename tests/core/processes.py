@@ -31,10 +31,7 @@ def run(
     """Run the driver to its end."""
     return subprocess.run(
         [*prefix, *command(*arguments)],
-        env=environment(),
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else [],
+        env=environment() | ({} if uid is None else {"DRIVER_UID": str(uid)}),
         capture_output=True,
         text=True,
         timeout=120,

@@ -55,6 +55,24 @@ class Home:
     def mount(self, *, links: bool = False) -> MountState:
         return start(self.library, links)
 
+    def mount_with(self, script: str) -> None:
+        """Mount from a process that runs ``script`` first."""
+        reading, writing = os.pipe()
+        script += "\nfrom modelfs.fs import process; process.main()"
+        with open(self.library.paths.mount_log, "wb") as log:
+            subprocess.run(
+                [sys.executable, "-c", script, str(self.library.paths.root), str(writing)],
+                pass_fds=[writing],
+                stdout=log,
+                stderr=log,
+                check=True,
+                start_new_session=True,
+            )
+        os.close(writing)
+        with open(reading, "rb") as pipe:
+            assert b"mounted" in pipe.readline()
+        wait_for(lambda: self.state().mounted, "mounted")
+
     def umount(self) -> None:
         stop(self.library, lazy=True)
 

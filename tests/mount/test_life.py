@@ -1,5 +1,6 @@
 """Start, stop, signals, death and healing, and what the mount does when something goes wrong."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -45,6 +46,25 @@ def test_a_signal_unmounts(furnished: Home, number: signal.Signals) -> None:
     assert furnished.mount().mounted
 
 
+def test_who_reads_on_after_the_process_has_gone_gets_an_error_and_no_wrong_bytes(
+    furnished: Home,
+) -> None:
+    pid = furnished.state().pid
+    assert pid is not None
+    fd = os.open(furnished.mountpoint / "by-tag" / "fast" / "big.gguf", os.O_RDONLY)
+    try:
+        first = os.pread(fd, 100, 0)
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not _is_running(pid), "the process to end")
+        assert os.pread(fd, 100, 0) == first, "the page cache still has these"
+        with pytest.raises(OSError) as failed:
+            os.pread(fd, 100, 2_500_000)
+        assert failed.value.errno == errno.ENOTCONN
+    finally:
+        with pytest.raises(OSError):  # the file system that would be told is not there any more
+            os.close(fd)
+
+
 def test_the_mount_after_a_kill_heals_what_it_left(furnished: Home) -> None:
     pid = furnished.state().pid
     assert pid is not None
@@ -68,12 +88,21 @@ def test_umount_takes_a_dead_mount_away(furnished: Home) -> None:
 
 
 def test_a_busy_mount_is_not_unmounted_and_its_users_are_named(furnished: Home) -> None:
-    with open(furnished.mountpoint / "by-tag" / "fast" / "big.gguf", "rb") as file:
-        with pytest.raises(Failed) as refused:
-            stop(furnished.library, lazy=False)
-        assert f"({os.getpid()})" in refused.value.message
-        assert "--lazy" in refused.value.hint
-        assert file.read(4) == file.read(0) or furnished.state().mounted
+    path = furnished.mountpoint / "by-tag" / "fast" / "big.gguf"
+    script = "import sys; file = open(sys.argv[1], 'rb'); print('open', flush=True); input()"
+    reader = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None and reader.stdout.readline() == "open\n"
+    with pytest.raises(Failed) as refused:
+        stop(furnished.library, lazy=False)
+    assert f"({reader.pid})" in refused.value.message
+    assert "--lazy" in refused.value.hint
+    assert furnished.state().mounted
+    reader.communicate("\n")
     assert stop(furnished.library, lazy=False)
 
 
@@ -97,26 +126,14 @@ def _is_running(pid: int | None) -> bool:
 
 def test_a_handler_that_raises_answers_eio_and_the_mount_lives_on(home: Home) -> None:
     home.add("one.gguf", b"GGUF", "language/llm", ["x"])
-    script = (
-        "import sys; from pathlib import Path\n"
+    home.mount_with(
         "from modelfs.views import Tree\n"
         "whole = Tree.child\n"
         "def child(self, folder, name):\n"
         "    if name == 'boom': raise RuntimeError('planted')\n"
         "    return whole(self, folder, name)\n"
         "Tree.child = child\n"
-        "from modelfs.fs import process; process.main()\n"
     )
-    reading, writing = os.pipe()
-    with open(home.library.paths.mount_log, "ab") as log:
-        subprocess.run(
-            [sys.executable, "-c", script, str(home.library.paths.root), str(writing)],
-            pass_fds=[writing], stdout=log, stderr=log, check=True, start_new_session=True,
-        )  # fmt: skip
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        assert b"mounted" in pipe.readline()
-    wait_for(lambda: home.state().mounted, "mounted")
     with pytest.raises(OSError) as failed:
         os.stat(home.mountpoint / "boom")
     assert failed.value.errno == 5

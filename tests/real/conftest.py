@@ -20,6 +20,12 @@ def model_cache() -> ModelCache:
 
 
 @pytest.fixture(scope="session")
+def recording(model_cache: ModelCache) -> Path:
+    """Eleven seconds of a speech of 1961, as whisper.cpp ships it."""
+    return model_cache.folder("pywhispercpp") / "whisper.cpp/samples/jfk.wav"
+
+
+@pytest.fixture(scope="session")
 def need(model_cache: ModelCache) -> Callable[..., None]:
     """Skip when a model that somebody uploaded on the side has vanished."""
 

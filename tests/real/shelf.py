@@ -135,10 +135,18 @@ class Shelf:
         finally:
             if os.path.ismount(self.mountpoint):
                 self.modelfs("umount", "--lazy")
+        self._expect_calm_log()
 
-    def blob_bytes(self) -> int:
-        """Return what the blobs take on disk, as ``du`` counts it."""
-        return disk_usage(self.store / "blobs", "--block-size=1")
+    def _expect_calm_log(self) -> None:
+        """Fail when the mount had something to complain of: nothing here is damaged or missing."""
+        log = self.store / "mount.log"
+        said = log.read_text().splitlines() if log.exists() else []
+        trouble = [line for line in said if " INFO " not in line]
+        assert not trouble, trouble
+
+    def stored_bytes(self) -> int:
+        """Return what ``du`` says the store takes: blobs, and whatever waits to be one or to go."""
+        return disk_usage(self.store, "--block-size=1", "--exclude=catalog.sqlite3*")
 
 
 def disk_usage(folder: Path, *options: str) -> int:

@@ -15,7 +15,7 @@ from real.shelf import Pair, Shelf, disk_usage, listed_files
 pytestmark = pytest.mark.timeout(600)
 
 WAYS = ("read", "mmap")
-TOOL_OF = {"speech/speech-to-text": "whisper", "image/upscaler": "comfyui"}
+TOOL_OF = {"speech/speech-to-text": "whisper"}
 """A tool that must see a category; others may see it too."""
 
 
@@ -136,6 +136,15 @@ def test_where_a_model_is_said_to_be_it_is(
     for place in said:
         for path, original in shelf.pairs_at(place, model):
             assert path.stat().st_size == original.stat().st_size
+
+
+@pytest.mark.long
+def test_comfyui_is_not_shown_an_upscaler_that_it_cannot_load(big_shelf: Shelf) -> None:
+    """It would list the ``.bin`` of an ncnn pair among its own, and fail on it."""
+    (upscaler,) = (model for model in big_shelf.models if model.entry == "realesrgan-x4plus")
+    places = big_shelf.show(upscaler)["appears_at"]
+    assert str(big_shelf.category_path(upscaler)) in places
+    assert [place for place in places if "/by-tool/comfyui/" in place] == []
 
 
 def test_path_is_where_a_program_finds_the_model(shelf: Shelf, need: Callable[..., None]) -> None:

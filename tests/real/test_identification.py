@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from real.models import ADDED_TAG, MORE, USUAL, RealModel
-from real.shelf import Shelf
+from real.shelf import Shelf, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(600)
 def _known(model: RealModel) -> dict[str, object]:
     """Return what ``show --json`` must say of a model, from the table."""
     return {
-        "name": model.entry,
+        "entry_name": model.entry,
         "category": model.category,
         "tags": sorted(model.tags),
         "format": model.format,
@@ -59,7 +59,7 @@ def test_a_folder_of_real_models_becomes_its_models(new_shelf: Shelf) -> None:
     detector = next(model for model in USUAL if model.package == "silero-vad")
     folder = new_shelf.original(detector).parent
     plan = new_shelf.answer("add", folder, "--dry-run")
-    assert sorted(model["model"]["name"] for model in plan["models"]) == sorted(
+    assert sorted(model["model"]["entry_name"] for model in plan["models"]) == sorted(
         path.name for path in folder.iterdir()
     )
     assert {model["model"]["category"] for model in plan["models"]} == {"speech/vad"}
@@ -73,4 +73,6 @@ def test_a_category_that_a_person_gives_stands(new_shelf: Shelf) -> None:
         "add", new_shelf.original(loss), "--category", "vision/classifier", "--tag", ADDED_TAG
     )["models"]
     assert added["model"]["category"] == "vision/classifier"
-    assert (new_shelf.mountpoint / "by-category/vision/classifier" / loss.entry).parent.is_dir()
+    place = new_shelf.mountpoint / "by-category/vision/classifier" / loss.entry
+    until(place.is_file, "the mount shows it there")
+    assert place.read_bytes() == new_shelf.original(loss).read_bytes()

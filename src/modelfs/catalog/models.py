@@ -87,7 +87,8 @@ def summary(catalog: Catalog) -> Summary:
             "WHERE c.pool = 1 AND c.state <> 'missing'"
         )
         trash = catalog.value(
-            "SELECT total(size_bytes) FROM blob WHERE id IN "
+            "SELECT total(b.size_bytes) FROM blob b JOIN copy c ON c.blob = b.id "
+            "WHERE c.pool = 1 AND c.state <> 'missing' AND b.id IN "
             "(SELECT f.blob FROM file f JOIN model m ON m.id = f.model "
             " GROUP BY f.blob HAVING min(m.trashed_at IS NOT NULL) = 1)"
         )

@@ -107,7 +107,8 @@ def _carry_out(library: Library, plan: AddPlan, *, as_json: bool) -> None:
 def _tell(result: Added, planned: PlannedModel) -> None:
     model = result.model
     if result.outcome == "already there":
-        say(f"already there: {model.entry_name} in {model.category}; nothing was added")
+        what = "it was damaged and is whole again" if result.new_bytes else "nothing was added"
+        say(f"already there: {model.entry_name} in {model.category}; {what}")
         _tell_not_applied(planned)
     else:
         why = f" (a guess: {planned.reason})" if planned.category_by == "guess" else ""

@@ -50,7 +50,8 @@ def planned_document(model: PlannedModel) -> dict[str, object]:
     return {
         "outcome": "planned",
         "model": {
-            "name": model.name + model.extension,
+            "name": model.name,
+            "entry_name": model.name + model.extension,
             "category": model.category,
             "tags": sorted({*model.tags, *model.auto_tags}),
             "format": facts.format,
@@ -88,12 +89,12 @@ def show_plan(plan: AddPlan, *, as_json: bool, aside: bool) -> None:
         return
     if is_drawn() or aside:
         columns = [
-            Column("Name", shrinks=True),
-            Column("Category", shrinks=True),
+            Column("Name", shrinks=2),
+            Column("Category", shrinks=2),
             Column("Files", "right"),
             Column("Logical", "right"),
             Column("New on disk", "right"),
-            Column("Why", shrinks=True),
+            Column("Why", shrinks=1),
         ][: None if is_wide(aside=aside) else -1]
         rows = [_plan_row(model)[: len(columns)] for model in plan.models]
         print_table(columns, rows, aside=aside)

@@ -40,7 +40,7 @@ def categories(
     elif not is_drawn(plain=plain):
         print_plain(rows)
     elif rows:
-        columns = [Column("Category"), Column("Title", shrinks=True)]
+        columns = [Column("Category"), Column("Title", shrinks=1)]
         columns += [Column("Models", "right"), Column("Logical", "right")]
         print_table(columns, _tree(rows))
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfs.cli import options
-from modelfs.cli.output import note, out, print_json, say
+from modelfs.cli.output import note, print_json, say
 from modelfs.cli.progress import Bars, bars
 from modelfs.cli.tables import Cell, print_card
 from modelfs.errors import BadInput, Damaged
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from modelfs.library.check import Checked, CheckSummary
     from modelfs.library.health import Check
 
+_NAME_WIDTH = 11
 VERDICT_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
@@ -169,18 +170,11 @@ def _health() -> Iterator[Check]:
 
 
 def _show(check: Check) -> None:
-    from rich.text import Text
-
-    from modelfs.cli.output import clean
-
-    head = Text.assemble(
-        (f"{check.verdict:<8}", VERDICT_STYLES[check.verdict]),
-        (f" {check.name:<12} ", "bold"),
-        clean(check.found),
-    )
-    out().print(head, soft_wrap=not out().is_terminal)
+    rows: list[tuple[str, str | Cell]] = [(check.name, check.found)]
     if check.verdict != "ok":
-        print_card([("         why", check.why), ("         mend", Cell(check.mend, "bold"))])
+        rows += [("  why", check.why), ("  mend", Cell(check.mend, "bold"))]
+    verdict = Cell(f"{check.verdict:<8}", VERDICT_STYLES[check.verdict])
+    print_card(rows, mark=verdict, label_width=_NAME_WIDTH)
 
 
 def _tell_verdict(verdicts: list[str]) -> None:

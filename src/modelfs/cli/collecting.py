@@ -83,8 +83,8 @@ def _document(plan: CollectionPlan, freed: int, *, dry_run: bool) -> dict[str, o
 
 def _show_plan(plan: CollectionPlan, *, aside: bool) -> None:
     if aside or is_drawn():
-        columns = [Column("Leftover", shrinks=True), Column("On disk", "right")]
-        columns += [Column("Why", shrinks=True)]
+        columns = [Column("Leftover", shrinks=2), Column("On disk", "right")]
+        columns += [Column("Why", shrinks=1)]
         rows = [
             [_what(leftover), format_size(leftover.size_bytes), REASONS[leftover.reason]]
             for leftover in plan.leftovers

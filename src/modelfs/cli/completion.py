@@ -45,8 +45,10 @@ Offer = tuple[str, str]
 
 
 class _Insertion(str):
-    """A word as the shell wants it inserted. It was chosen already: typer must not compare it
-    with what was typed, which it sees without the quotes."""
+    """A word as the shell wants it inserted, chosen already.
+
+    Typer would drop it for not beginning like the word at the cursor, which has no quotes there.
+    """
 
     def startswith(self, *_: object) -> bool:
         return True

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from modelfs.cli.output import clean, error_console, note
+from modelfs.cli.output import clean, note
 from modelfs.errors import Refused
 
 DECLINED = 1
@@ -29,5 +29,5 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def _answered_yes(question: str) -> bool:
     # To stderr, so that a redirected stdout stays pure data.
-    error_console().print(f"{clean(question)} [y/N] ", end="", markup=False, soft_wrap=True)
+    print(f"{clean(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from modelfs.errors import ModelfsError
+from modelfs.errors import BadInput, ModelfsError
 
 BUG = 1
 INTERRUPTED = 130
@@ -46,7 +46,11 @@ def _ended(end: SystemExit) -> int:
 
 
 def _interrupted() -> int:
-    _print("modelfs: stopped; what was finished stays, nothing is half done")
+    # Not through a rich console: one that was interrupted while it printed would print that again.
+    newline = "\n" if sys.stderr.isatty() else ""  # behind the ^C that the terminal echoed
+    print(
+        f"{newline}modelfs: stopped; what was finished stays, nothing is half done", file=sys.stderr
+    )
     return INTERRUPTED
 
 
@@ -68,7 +72,7 @@ def _explain(error: Exception) -> ModelfsError | None:
 
         return explain(error, str(error.filename or "modelfs"))
     if isinstance(error, UnicodeEncodeError):
-        return ModelfsError(f"not UTF-8: {error.object!r}", "write names in UTF-8")
+        return BadInput(f"not UTF-8: {error.object!r}", "names are given in UTF-8, or as #NUMBER")
     return None
 
 

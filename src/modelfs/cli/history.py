@@ -48,7 +48,7 @@ def history(
         print_plain(rows)
         return
     columns = [Column("#", "right"), Column("When (UTC)"), Column("Action")]
-    columns += [Column("Model", shrinks=True), Column("What", shrinks=True)]
+    columns += [Column("Model", shrinks=2), Column("What", shrinks=1)]
     print_table(columns, rows)
 
 

@@ -122,13 +122,13 @@ def models_table(models: Sequence[ModelRecord], *, aside: bool = False) -> None:
     wide = is_wide(aside=aside)
     marked = any(_state(model).text != "ok" for model in models)
     columns = [
-        Column("Name", shrinks=True),
-        Column("Category", shrinks=True),
+        Column("Name", shrinks=2),
+        Column("Category", shrinks=2),
         Column("Format"),
-        Column("Size (logical)" if wide else "Logical", "right"),
+        Column("Logical", "right"),
     ]
     columns += [Column("State")] if wide or marked else []
-    columns += [Column("Tags", shrinks=True), Column("Last used")] if wide else []
+    columns += [Column("Tags", shrinks=1), Column("Last used")] if wide else []
     rows = [_row(model, wide=wide)[: len(columns)] for model in models]
     print_table(columns, rows, aside=aside)
 
@@ -140,7 +140,8 @@ def _row(model: ModelRecord, *, wide: bool) -> Row:
         kind(model),
         format_size(model.size_bytes),
         _state(model),
-        ", ".join(model.tags),
+        # The automatic ones repeat the format; show and --json have them all.
+        ", ".join(tag for tag in model.tags if tag not in model.auto_tags),
         (format_time(model.last_used_at) or "never")[:10],
     ]
 

@@ -102,7 +102,12 @@ def _mount_document(library: Library, state: MountState) -> dict[str, Any]:
 def _mount_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
     where = document["mountpoint"]
     rows: list[tuple[str, str | Cell]] = [
-        ("mounted", f"yes, at {where}" if document["mounted"] else f"no; would be at {where}")
+        (
+            "mounted",
+            f"yes, at {where} (process {document['mount_pid']})"
+            if document["mounted"]
+            else f"no; would be at {where}",
+        )
     ]
     if document["mount_problem"]:
         rows.append(("problem", Cell(document["mount_problem"], "bold red")))

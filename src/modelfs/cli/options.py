@@ -52,14 +52,6 @@ Model = Annotated[
         autocompletion=completion.model_names,
     ),
 ]
-Models = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="MODEL",
-        help="Names of models, or # and a number.",
-        autocompletion=completion.model_names,
-    ),
-]
 ModelsOrQuery = Annotated[
     list[str] | None,
     typer.Argument(
@@ -69,14 +61,6 @@ ModelsOrQuery = Annotated[
         show_default=False,
     ),
 ]
-TrashedModels = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="MODEL",
-        help="Names of models in the trash, or # and a number.",
-        autocompletion=completion.trashed_names,
-    ),
-]
 TrashedModelsOrAll = Annotated[
     list[str] | None,
     typer.Argument(
@@ -84,5 +68,13 @@ TrashedModelsOrAll = Annotated[
         help="Names of models in the trash; all of it without any.",
         autocompletion=completion.trashed_names,
         show_default=False,
+    ),
+]
+TrashedModels = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL",
+        help="Names of models in the trash, or # and a number.",
+        autocompletion=completion.trashed_names,
     ),
 ]

@@ -90,7 +90,7 @@ def tags(plain: options.Plain = False, as_json: options.Json = False) -> None:
     elif not is_drawn(plain=plain):
         print_plain(rows)
     elif rows:
-        columns = [Column("Tag", shrinks=True), Column("Models", "right"), Column("Put on")]
+        columns = [Column("Tag", shrinks=2), Column("Models", "right"), Column("Put on")]
         print_table(columns, [[name, str(number), how] for name, number, how in rows])
     else:
         note("no model has a tag; next: modelfs tag MODEL TAG")

@@ -8,43 +8,54 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelfs.cli.output import clean, err
-from modelfs.progress import Progress, Report
+from modelfs.cli.tables import shorten
+from modelfs.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Drawing
 
 _INTERVAL_S = 0.05
+_BAR = 16
+_REST = 48 + _BAR
+"""Cells of a line that the name of the file does not get."""
+_LEAST_ITEM = 8
 
 
 class Bars:
-    """One bar for the file that is being worked on; ``report`` is what the work calls."""
+    """One bar for what is being done; ``report`` is what the work calls."""
 
     def __init__(self, drawing: Drawing | None) -> None:
         self._drawing = drawing
-        self._current: tuple[str, str] | None = None
+        self._latest = Progress("", "", 0, 0)
         self._drawn_at = 0.0
 
     def report(self, progress: Progress) -> None:
         """Draw how far the work is, a few times a second."""
         if self._drawing is None:
             return
-        key, now = (progress.step, progress.item), time.monotonic()
-        if key != self._current:
-            self._begin(progress)
-        elif now - self._drawn_at < _INTERVAL_S and progress.done_bytes < progress.total_bytes:
-            return
-        self._drawn_at = now
-        task = self._drawing.task_ids[-1]
-        self._drawing.update(
-            task, completed=progress.done_bytes, total=progress.total_bytes or None
-        )
+        latest, self._latest = self._latest, progress
+        # Over several files with one sum the bar goes on; one with its own sum gets its own bar.
+        same = (progress.step, progress.total_bytes) == (latest.step, latest.total_bytes)
+        if not same or progress.done_bytes < latest.done_bytes:
+            self._begin(self._drawing, progress)
+        now = time.monotonic()
+        if now - self._drawn_at >= _INTERVAL_S or progress.done_bytes >= progress.total_bytes:
+            self._drawn_at = now
+            self._draw(self._drawing, progress)
 
-    def _begin(self, progress: Progress) -> None:
-        assert self._drawing is not None
-        self._current = progress.step, progress.item
-        for task in self._drawing.task_ids:
-            self._drawing.remove_task(task)
-        self._drawing.add_task(progress.step, item=clean(progress.item))
+    def _begin(self, drawing: Drawing, progress: Progress) -> None:
+        for task in drawing.task_ids:
+            drawing.remove_task(task)
+        total = progress.total_bytes or None
+        drawing.add_task(progress.step, total=total, item=self._item(drawing, progress))
+        self._drawn_at = 0.0
+
+    def _draw(self, drawing: Drawing, progress: Progress) -> None:
+        item = self._item(drawing, progress)
+        drawing.update(drawing.task_ids[-1], completed=progress.done_bytes, item=item)
+
+    def _item(self, drawing: Drawing, progress: Progress) -> str:
+        return shorten(clean(progress.item), max(_LEAST_ITEM, drawing.console.width - _REST))
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -81,23 +92,17 @@ def _drawing() -> Drawing:
     from rich.progress import Progress as Drawing
     from rich.table import Column
 
+    whole = Column(no_wrap=True)
     return Drawing(
-        TextColumn("{task.description}"),
-        TextColumn(
-            "{task.fields[item]}",
-            markup=False,
-            table_column=Column(no_wrap=True, overflow="ellipsis", max_width=32),
-        ),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", table_column=whole),
+        TextColumn("{task.fields[item]}", markup=False, table_column=whole),
+        BarColumn(bar_width=_BAR),
+        DownloadColumn(table_column=whole),
+        TransferSpeedColumn(table_column=whole),
+        TimeRemainingColumn(table_column=whole),
         console=err(),
         transient=True,
         # Data printed meanwhile belongs on stdout, not on the console of the bars.
         redirect_stdout=False,
         redirect_stderr=False,
     )
-
-
-__all__ = ["Bars", "Report", "bars"]

@@ -90,6 +90,6 @@ def restore(names: options.TrashedModels, as_json: options.Json = False) -> None
     if as_json:
         print_json([describe.listed(model) for model in back])
         return
-    for (model, name), _ in zip(restored, back, strict=True):
+    for model, name in restored:
         now = f" as {name}, since its name is taken" if name != model.entry_name else ""
         say(f"restored {model.entry_name}{now}")

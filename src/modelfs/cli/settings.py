@@ -80,7 +80,7 @@ def config(
 
     keys = [word for word in words or [] if "=" not in word]
     changes = dict(word.split("=", 1) for word in words or [] if "=" in word)
-    with open_library() as library:
+    with open_library(read_only=not changes) as library:
         if changes:
             if keys:
                 raise BadInput(f"{keys[0]} has no value", f"write {keys[0]}=VALUE")

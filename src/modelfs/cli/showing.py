@@ -42,7 +42,7 @@ def show(model: options.Model, as_json: options.Json = False) -> None:
 def card(model: dict[str, Any]) -> list[CardRow]:
     """Return the lines of a model's card from its ``show --json``."""
     rows: list[CardRow] = [
-        ("name", Cell(model["name"], "bold")),
+        ("name", Cell(model["entry_name"], "bold")),
         ("category", f"{model['category']} ({_by(model)})"),
         ("format", " ".join(filter(None, (model["format"], model["quant"]))) or "unknown"),
     ]

@@ -24,8 +24,8 @@ class Column:
 
     title: str
     justify: Literal["left", "right"] = "left"
-    shrinks: bool = False
-    """Gives way, cut in the middle, when the table is too wide; several share alike."""
+    shrinks: int = 0
+    """Gives way, cut in the middle, when the table is too wide: 1 first, 2 last, 0 never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,21 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, room: 
         for number in range(len(columns))
     ]
     excess = sum(needed) + _GAP * (len(columns) - 1) - room
-    while excess > 0:
-        widest = max(
-            (n for n, column in enumerate(columns) if column.shrinks and needed[n] > _LEAST),
-            key=lambda n: needed[n],
-            default=None,
-        )
-        if widest is None:
-            break
-        needed[widest] -= 1
-        excess -= 1
+    for turn in (1, 2):
+        numbers = [n for n, column in enumerate(columns) if column.shrinks == turn]
+        excess = _take(needed, numbers, excess)
     return needed
+
+
+def _take(widths: list[int], numbers: Sequence[int], excess: int) -> int:
+    """Take cells from the widest of these columns; return what is too much still."""
+    while excess > 0:
+        widest = max(numbers, key=lambda n: widths[n], default=None)
+        if widest is None or widths[widest] <= _LEAST:
+            break
+        widths[widest] -= 1
+        excess -= 1
+    return excess
 
 
 def shorten(text: str, cells: int) -> str:
@@ -113,20 +117,29 @@ def shorten(text: str, cells: int) -> str:
     return f"{set_cell_size(text, head).rstrip()}…{backwards[::-1].lstrip()}"
 
 
-def print_card(rows: Sequence[tuple[str, str | Cell]], *, aside: bool = False) -> None:
-    """Print labels with their values, which wrap under themselves; empty labels go on."""
+def print_card(
+    rows: Sequence[tuple[str, str | Cell]], *, mark: Cell | None = None, label_width: int = 0
+) -> None:
+    """Print labels with their values, which wrap under themselves; empty labels go on.
+
+    A ``mark`` stands before the first line; cards of one ``label_width`` align.
+    """
     from rich.table import Table
     from rich.text import Text
 
+    width = max(label_width, *(len(label) for label, _ in rows))
+    marks = [mark or Cell("")] + [Cell("")] * (len(rows) - 1)
     if not out().is_terminal:
-        width = max(len(label) for label, _ in rows) + _GAP
-        for label, value in rows:
-            say(f"{label:<{width}}{_cell(value).text}")
+        for (label, value), before in zip(rows, marks, strict=True):
+            first = f"{before.text:<{len(marks[0].text)}}  " if mark else ""
+            say(f"{first}{label:<{width}}  {_cell(value).text}")
         return
     grid = Table.grid(padding=(0, _GAP))
-    grid.add_column(style="dim", no_wrap=True)
+    if mark:
+        grid.add_column(width=len(mark.text), no_wrap=True)
+    grid.add_column(style="" if mark else "dim", width=width, no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, value in rows:
-        cell = _cell(value)
-        grid.add_row(label, Text(cell.text, cell.style))
-    show(grid, aside=aside)
+    for (label, value), before in zip(rows, marks, strict=True):
+        cells = [before, Cell(label), _cell(value)] if mark else [Cell(label), _cell(value)]
+        grid.add_row(*(Text(cell.text, cell.style) for cell in cells))
+    show(grid)

@@ -10,7 +10,11 @@ def holders(mountpoint: Path) -> list[str]:
     """Return ``name (pid)`` of each process that we may look at and that uses the mount."""
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _uses(entry, str(mountpoint)):
+        if (
+            entry.name.isdigit()
+            and int(entry.name) != os.getpid()
+            and _uses(entry, str(mountpoint))
+        ):
             found.append(f"{_program(entry)} ({entry.name})")
     return sorted(found)
 

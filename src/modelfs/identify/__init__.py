@@ -6,7 +6,7 @@ bounded, never execute or unpickle what they read, and never raise on bad bytes.
 
 from modelfs.identify.describe import Identification, identify
 from modelfs.identify.grouping import Group, Grouping, Skip, companions, group
-from modelfs.identify.names import is_unfinished, quant_from_name
+from modelfs.identify.names import is_unfinished, quant_from_name, telling_name
 from modelfs.identify.taxonomy import Category, Taxonomy, load_taxonomy
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "is_unfinished",
     "load_taxonomy",
     "quant_from_name",
+    "telling_name",
 ]

@@ -48,6 +48,22 @@ def _matcher(list_name: str) -> re.Pattern[str]:
     return re.compile("|".join(translate(row) for row in load_table("names")[list_name]))
 
 
+def telling_name(name: str, folders: Sequence[str]) -> str:
+    """Return ``name``, or the nearest folder's name when it says nothing of the model.
+
+    ``folders`` are the names of the folders around it, the innermost last.
+    """
+    table = load_table("names")
+    for candidate in (name, *reversed(folders)):
+        hub = re.match(table["hub_folder_regex"], candidate)
+        if hub is not None:
+            return hub["name"]
+        generic = candidate.lower() in table["generic"]
+        if not generic and re.match(table["generic_regex"], candidate) is None:
+            return candidate
+    return name
+
+
 def model_suffix_rank(path: str) -> int | None:
     """Return how early a model's suffix stands in the table, ``None`` for any other file."""
     lowered = path.lower()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from modelfs.errors import BadInput
+from modelfs.names import legal_path
 
 Shape = Literal["any", "file", "folder"]
 
@@ -65,9 +66,16 @@ def load_layouts(user_folder: Path | None = None) -> tuple[Layout, ...]:
         if entry.name.endswith(".toml"):
             texts[entry.name[:-5]] = entry.name, entry.read_text("utf-8")
     if user_folder is not None and user_folder.is_dir():
-        for file in user_folder.glob("*.toml"):
-            texts[file.stem] = str(file), file.read_text("utf-8")
+        for file in user_folder.glob("[!.]*.toml"):
+            texts[file.stem] = str(file), _text(file)
     return tuple(parse_layout(tool, *texts[tool]) for tool in sorted(texts))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}: cannot be read: {error}", "mend or remove it") from error
 
 
 def parse_layout(tool: str, origin: str, text: str) -> Layout:
@@ -78,7 +86,7 @@ def parse_layout(tool: str, origin: str, text: str) -> Layout:
         raise BadInput(f"{origin}: {error}") from error
     _only_keys(origin, table, _KEYS)
     rules = table.get("rule", [])
-    if not isinstance(rules, list):
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise BadInput(f"{origin}: 'rule' is written as [[rule]] tables")
     return Layout(
         tool,
@@ -119,6 +127,7 @@ def _texts(origin: str, table: Mapping[str, object], key: str) -> Sequence[str]:
 
 def _folder(origin: str, text: str) -> tuple[str, ...]:
     parts = tuple(text.split("/")) if text else ()
-    if any(part in ("", ".", "..") for part in parts):
+    # A leading dot is fine: many tools hide their folders.
+    if any(part in ("", ".", "..") or legal_path([part]) != part for part in parts):
         raise BadInput(f"{origin}: {text!r} is not a relative folder")
     return parts

@@ -22,6 +22,10 @@ from modelfs.store.trouble import explained
 from modelfs.types import Facts, SourceFile
 
 
+_FOLDERS_ASKED = 2
+"""Folders around a model whose names may say what the model's own does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddOptions:
     """What a person may say when adding."""
@@ -209,11 +213,14 @@ def _plan_model(
             files.append(PlannedFile(source, path, opened.size_bytes, known))
             headers.append(SourceFile(path, opened.size_bytes, _opener(source)))
     origin = found.root / group.folder
+    around = (origin if len(files) == 1 else origin.parent).parts[1:]
+    suggested = identify.telling_name(group.name or found.root.name, around[-_FOLDERS_ASKED:])
     with explained(f"{origin} cannot be read"):
-        verdict = identify.identify(headers, f"{origin.name} {group.name}")
+        words = (*origin.parts[-_FOLDERS_ASKED:], suggested)
+        verdict = identify.identify(headers, " ".join(words))
     extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
     return PlannedModel(
-        name=legal_name(group.name or found.root.name),
+        name=legal_name(suggested),
         extension=extension,
         name_is_asked=False,
         category=category or verdict.category,

@@ -15,7 +15,8 @@ def listed(model: ModelRecord) -> dict[str, object]:
     """Return what ``ls --json`` says of a model."""
     return {
         "id": model.id,
-        "name": model.entry_name,
+        "name": model.name,
+        "entry_name": model.entry_name,
         "category": model.category,
         "tags": list(model.tags),
         "format": model.facts.format,

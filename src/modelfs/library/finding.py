@@ -13,6 +13,9 @@ from modelfs.store.source import check_regular
 from modelfs.store.trouble import explain, explained
 
 
+_REMOTE = ("hf", "http", "https", "ollama", "civitai")
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """Something below a given folder that is not added, and why."""
@@ -40,6 +43,12 @@ def look(library: Library, source: str) -> Found:
     if "\0" in source:
         raise BadInput("a path has no NUL in it")
     root = paths.absolute(source)
+    kind = source.partition(":")[0]
+    if kind in _REMOTE and not root.exists():
+        raise BadInput(
+            f"{source} is not a path, and this version fetches nothing",
+            "download it, then add the file or folder",
+        )
     refuse_own(library, root, source)
     with explained(f"{source} cannot be added"):
         status = os.stat(root)
@@ -59,7 +68,7 @@ def refuse_own(library: Library, path: Path, shown: str) -> None:
     real = Path(os.path.realpath(path))
     for folder in _own_folders(library):
         for candidate in (path, real):
-            if paths.is_within(candidate, folder) or paths.is_within(folder, candidate):
+            if paths.is_within(candidate, folder):
                 raise BadInput(
                     f"{shown} is part of the library itself ({folder})",
                     "give the folder where the model came from",

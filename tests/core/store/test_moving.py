@@ -44,14 +44,19 @@ def test_a_moved_file_is_the_blob_without_a_copy(library: Library, tmp_path: Pat
     assert_sound(library.paths.root)
 
 
-KILLS = [("linkat", 1), ("linkat", 2), ("fchmod", 1), ("renameat2", 1), ("fdatasync", 1), ("fdatasync", 2)]
+KILLS = [
+    ("linkat", 1),
+    ("linkat", 2),
+    ("fchmod", 1),
+    ("renameat2", 1),
+    ("fdatasync", 1),
+    ("fdatasync", 2),
+]
 KILLS += [("fsync", n) for n in (1, 2, 3)] + [("unlink", n) for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(("call", "number"), KILLS)
-def test_killed_at_any_step_the_bytes_have_a_name(
-    tmp_path: Path, call: str, number: int
-) -> None:
+def test_killed_at_any_step_the_bytes_have_a_name(tmp_path: Path, call: str, number: int) -> None:
     make_library(tmp_path).close()
     store, source = tmp_path / "store", write(tmp_path / "in" / "a.gguf", DATA)
     done = run("move", store, source, prefix=strace(call, f"signal=KILL:when={number}"))
@@ -216,9 +221,7 @@ def test_a_folder_below_a_link_may_be_moved(library: Library, tmp_path: Path) ->
     assert not source.exists()
 
 
-def test_from_another_disk_it_is_copied_and_then_removed(
-    library: Library, disk: Disk
-) -> None:
+def test_from_another_disk_it_is_copied_and_then_removed(library: Library, disk: Disk) -> None:
     source = write(disk("tmpfs", 4) / "a.gguf", DATA)
     (added,) = bring(library, source, move=True)
     assert stored(library, added.model) == {"a.gguf": DATA}

@@ -13,7 +13,7 @@ import torch
 def main() -> None:
     """Tell how many tensors there are, and a digest of all of them."""
     request = json.loads(sys.argv[1])
-    if request.get("script"):
+    if request.get("is_script"):
         loaded: Any = torch.jit.load(request["path"], map_location="cpu").state_dict()
     else:
         loaded = torch.load(
