@@ -16,7 +16,6 @@ from modelfs.paths import StorePaths
 
 # A busy machine is no failure; the same examples every time, so that a failure is the change's.
 settings.register_profile("core", deadline=None, max_examples=60, derandomize=True, database=None)
-settings.register_profile("search", deadline=None, max_examples=2000, derandomize=False)
 settings.load_profile("core")
 
 Disk = Callable[[str, int], Path]

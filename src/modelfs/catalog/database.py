@@ -203,7 +203,10 @@ def _explain(error: apsw.Error, file: Path) -> ModelfsError:
             )
         case apsw.CorruptError() | apsw.NotADBError():
             return Damaged(f"the catalogue {file} is damaged: {error}", "run: modelfs doctor")
-        case apsw.FullError() | apsw.IOError(extendedresult=apsw.SQLITE_IOERR_SHMSIZE):
+        case apsw.FullError():
+            return NoSpace(f"the disk of {file} is full", "free some space and try again")
+        case apsw.IOError() if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
+            # Even reading needs a few pages of shared memory beside the file.
             return NoSpace(f"the disk of {file} is full", "free some space and try again")
         case apsw.CantOpenError() | apsw.ReadOnlyError() | apsw.PermissionsError():
             return Failed(f"the catalogue {file} cannot be opened: {error}", "check its owner")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from modelfs.cli import options
 from modelfs.cli.choosing import chosen
 from modelfs.cli.confirm import confirm
-from modelfs.cli.output import note, print_json, say
+from modelfs.cli.output import note, print_json, say, warn
 from modelfs.cli.removals import freed_in_words, show_plan
 from modelfs.units import format_count
 
@@ -36,11 +36,13 @@ def rm(
       modelfs rm sdxl-base --yes
     """
     from modelfs.library import open_library
-    from modelfs.library.removal import plan_removal, remove
+    from modelfs.library.removal import check_removable, plan_removal, remove
 
     with open_library() as library:
         plan = plan_removal(library, chosen(library, names or [], query))
         if not dry_run:
+            check_removable(plan, pinned_too=pinned_too)
+            _warn_of_users(library, plan)
             if not yes:
                 show_plan(plan, "emptying the trash then frees", aside=True)
             confirm(f"put {format_count(len(plan.models), 'model')} into the trash?", yes=yes)
@@ -53,6 +55,17 @@ def rm(
     else:
         say(f"in the trash: {', '.join(model.entry_name for model in models)}")
         note(f"modelfs restore brings back; modelfs trash empty frees {freed_in_words(plan)}")
+
+
+def _warn_of_users(library: Library, plan: RemovalPlan) -> None:
+    """Name what is open before it goes; who has it open goes on reading."""
+    from modelfs.fs.holders import holders
+    from modelfs.library import describe
+
+    for model in plan.models:
+        users = holders(*describe.appearances(library, model))
+        if users:
+            warn(f"{model.entry_name} is open in {', '.join(users)}")
 
 
 def _again(library: Library, models: Sequence[ModelRecord]) -> list[ModelRecord]:

@@ -94,17 +94,11 @@ def config(
 
 
 def _change(library: Library, changes: dict[str, str]) -> None:
-    from modelfs.config import save_settings
-    from modelfs.library.library import check_apart
+    from modelfs.library import settings
 
-    settings = library.settings
-    for key, value in changes.items():
-        settings = settings.with_value(key, value)
-    check_apart(library.paths.root, settings.mountpoint)
-    save_settings(library.paths.settings, settings)
-    moved = settings.mountpoint != library.mountpoint
-    library.settings = settings
-    if moved:
+    before = library.mountpoint
+    settings.change(library, changes)
+    if library.mountpoint != before:
         note("shown there from the next modelfs mount on")
 
 

@@ -1,4 +1,4 @@
-"""Who keeps a mount busy, from ``/proc``: open files, working folders, mapped files."""
+"""Who uses files of a mount, from ``/proc``: open files, working folders, mapped files."""
 
 import os
 from pathlib import Path
@@ -6,20 +6,23 @@ from pathlib import Path
 _LINKS = ("cwd", "root", "exe")
 
 
-def holders(mountpoint: Path) -> list[str]:
-    """Return ``name (pid)`` of each process that we may look at and that uses the mount."""
+def holders(*paths: Path) -> list[str]:
+    """Return ``name (pid)`` of each other process that uses something at or below these paths.
+
+    Looks at no file, only at what the kernel says that processes have; those of other users are
+    seen by root alone.
+    """
+    wanted = tuple(str(path) for path in paths)
     found = []
-    for entry in Path("/proc").iterdir():
-        if (
-            entry.name.isdigit()
-            and int(entry.name) != os.getpid()
-            and _uses(entry, str(mountpoint))
-        ):
+    for entry in Path("/proc").iterdir() if wanted else ():
+        other = entry.name.isdigit() and int(entry.name) != os.getpid()
+        if other and _uses(entry, wanted):
             found.append(f"{_program(entry)} ({entry.name})")
     return sorted(found)
 
 
-def _uses(process: Path, mountpoint: str) -> bool:
+def _uses(process: Path, wanted: tuple[str, ...]) -> bool:
+    below = tuple(path + "/" for path in wanted)
     try:
         links = [process / name for name in _LINKS] + list((process / "fd").iterdir())
     except OSError:
@@ -29,12 +32,13 @@ def _uses(process: Path, mountpoint: str) -> bool:
             target = os.readlink(link)
         except OSError:
             continue
-        if target == mountpoint or target.startswith(mountpoint + "/"):
+        if target in wanted or target.startswith(below):
             return True
     try:
-        return f" {mountpoint}/" in (process / "maps").read_text(errors="replace")
+        maps = (process / "maps").read_text(errors="replace")
     except OSError:
         return False
+    return any(f" {path}\n" in maps or f" {path}/" in maps for path in wanted)
 
 
 def _program(process: Path) -> str:

@@ -21,7 +21,6 @@ from modelfs.store import open_source
 from modelfs.store.trouble import explained
 from modelfs.types import Facts, SourceFile
 
-
 _FOLDERS_ASKED = 2
 """Folders around a model whose names may say what the model's own does not."""
 

@@ -110,7 +110,7 @@ def _settle(
 def _reappeared(library: Library, blob: BlobRecord) -> Checked:
     with library.catalog.write():
         blobs.set_state(library.catalog, blob.id, "ok")
-    finding = Finding(blob.id, "missing", "its file was gone and is back")
+    finding = Finding(blob.id, "back", "its file was gone and is back")
     return Checked(finding, "listed as whole again; verify --data reads it", _names(library, blob))
 
 
@@ -119,11 +119,13 @@ def _act(library: Library, finding: Finding, blob: BlobRecord) -> Checked | None
     if finding.kind == "mode":
         scrub.mend_mode(library.store, blob.id)
         return Checked(finding, "made read-only again", _names(library, blob))
-    state: State = "missing" if finding.kind == "missing" else "damaged"
     with library.store.entering():
         known = blobs.get(library.catalog, blob.id)
         if known is None:
             return None
+        # What was set aside as damaged is gone from its place, and damaged is still what it is.
+        lost = finding.kind == "missing" and known.state != "damaged"
+        state: State = "missing" if lost else "damaged"
         with library.catalog.write():
             blobs.set_state(library.catalog, blob.id, state)
         action = "its files answer EIO; add the same file again to heal it"

@@ -12,7 +12,6 @@ from modelfs.library.library import Library
 from modelfs.store.source import check_regular
 from modelfs.store.trouble import explain, explained
 
-
 _REMOTE = ("hf", "http", "https", "ollama", "civitai")
 
 

@@ -46,11 +46,16 @@ def plan_removal(library: Library, chosen: Sequence[ModelRecord]) -> RemovalPlan
     return RemovalPlan(tuple(chosen), freed_bytes, shared)
 
 
-def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> None:
-    """Move a plan's models to the trash. Raises Refused for pinned ones unless asked for."""
+def check_removable(plan: RemovalPlan, *, pinned_too: bool) -> None:
+    """Raise Refused when a plan has pinned models and nobody asked for these too."""
     if plan.pinned and not pinned_too:
         names = ", ".join(model.entry_name for model in plan.pinned)
         raise Refused(f"pinned: {names}", "modelfs unpin them first, or give --pinned-too")
+
+
+def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> None:
+    """Move a plan's models to the trash. Raises Refused for pinned ones unless asked for."""
+    check_removable(plan, pinned_too=pinned_too)
     with library.catalog.write():
         for model in _now(library, plan.models, trashed=False):
             edit.trash(library.catalog, model)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import shlex
 import time
 from collections.abc import Sequence
 
@@ -84,7 +85,7 @@ def parse_query(query: str, taxonomy: Taxonomy, now: float) -> tuple[Condition, 
     Words without a field are looked for everywhere. Raises BadInput for what cannot be meant.
     """
     conditions: list[Condition] = []
-    for word in query.split():
+    for word in _words(query):
         match = _TERM.fullmatch(word)
         field = _FIELDS.get(match[2].lower()) if match else None
         if match and field:
@@ -97,6 +98,14 @@ def parse_query(query: str, taxonomy: Taxonomy, now: float) -> tuple[Condition, 
             negated = word.startswith("-") and len(word) > 1
             conditions.append(Condition("text", word[1:] if negated else word, negated=negated))
     return tuple(conditions)
+
+
+def _words(query: str) -> list[str]:
+    """Split at blanks, but not inside quotes: ``tag:"two words"``."""
+    try:
+        return shlex.split(query)
+    except ValueError:  # a lone quote means itself
+        return query.split()
 
 
 def _condition(match: re.Match[str], field: Field, taxonomy: Taxonomy, now: float) -> Condition:

@@ -11,7 +11,7 @@ from modelfs.hashing import Digests
 from modelfs.store.blobs import BLOB_MODE, BlobStore
 from modelfs.types import BlobId
 
-Kind = Literal["missing", "size", "data", "mode", "unreadable"]
+Kind = Literal["missing", "size", "data", "mode", "unreadable", "back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Finding:
     @property
     def is_damage(self) -> bool:
         """Whether bytes are lost, and not just a mode that can be mended."""
-        return self.kind != "mode"
+        return self.kind not in ("mode", "back")
 
 
 def look(store: BlobStore, blob: BlobId, size_bytes: int) -> Finding | None:

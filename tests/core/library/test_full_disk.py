@@ -10,7 +10,7 @@ from core.soundness import assert_sound, every_model, stored
 from modelfs import durable
 from modelfs.errors import NoSpace
 from modelfs.hashing import CHUNK_BYTES
-from modelfs.library import Library, removal
+from modelfs.library import Library, open_library, removal
 from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
 from modelfs.progress import Progress
@@ -69,6 +69,16 @@ def test_no_room_for_the_catalogue_names_nothing(
     bring(library, source)
     assert len(every_model(library)) == 1
     assert_sound(library.paths.root)
+
+
+def test_opening_on_a_full_disk_says_so(disk: Disk) -> None:
+    place = disk("tmpfs", 4)
+    make_library(place).close()
+    ballast = fill(place, 0)
+    with pytest.raises(NoSpace):
+        open_library(place / "store")
+    ballast.unlink()
+    assert_sound(place / "store")
 
 
 def test_models_that_were_given_stay_when_a_later_one_does_not_fit(
