@@ -54,7 +54,7 @@ def assert_sound(store: Path) -> None:
     """Open a library afresh: whole, and after a collection without anything left over."""
     with open_library(store) as library:
         assert_named_bytes_are_there(library)
-        assert list(look(library, CheckSummary())) == []
+        assert not [found for found in look(library, CheckSummary()) if found.finding.is_damage]
         assert list(read(library, CheckSummary(), seal=False)) == []
         collect(library, plan_collection(library, 0))
         named = {file.blob for model in every_model(library) for file in model.files}

@@ -14,6 +14,8 @@ from modelfs.identify import telling_name
         ("pytorch_model", ["whisper-tiny", "checkpoints"], "whisper-tiny"),
         ("model", [], "model"),
         ("model", ["models", "data"], "model"),
+        ("model", ["alice", "Downloads"], "model"),
+        ("model", ["ComfyUI", "loras"], "model"),
         ("c" * 40, ["models--org--Name-7B", "snapshots"], "Name-7B"),
         ("c" * 40, ["models--gpt2", "snapshots"], "gpt2"),
         ("c" * 40, [], "c" * 40),

@@ -109,7 +109,7 @@ def furnished(home: Home) -> Home:
     """A mounted library with a few models in several views."""
     home.add("tiny.safetensors", b"tiny" * 5000, "image/lora", ["style", "fast"])
     home.add("big.gguf", os.urandom(3_000_001), "language/llm", ["fast"])
-    home.add("model.ckpt", os.urandom(50_000), "image/checkpoint", ["style"])
+    home.add("portrait.ckpt", os.urandom(50_000), "image/checkpoint", ["style"])
     home.add("empty.bin", b"", "other/unsorted")
     folder = home.originals / "pipeline"
     (folder / "unet").mkdir(parents=True)

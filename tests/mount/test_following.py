@@ -25,15 +25,15 @@ def test_a_new_model_appears_even_where_it_was_looked_for_in_vain(furnished: Hom
 
 
 def test_tags_come_and_go(furnished: Home) -> None:
-    model = select.one(furnished.library, "model.ckpt")
-    path = furnished.mountpoint / "by-tag" / "later" / "model.ckpt"
+    model = select.one(furnished.library, "portrait.ckpt")
+    path = furnished.mountpoint / "by-tag" / "later" / "portrait.ckpt"
     assert not path.parent.exists()
     organise.tag(furnished.library, [model], ["later"])
     _within_a_second(path.exists, "the tagged model")
     links = path.stat().st_nlink
-    organise.untag(furnished.library, [select.one(furnished.library, "model.ckpt")], ["later"])
+    organise.untag(furnished.library, [select.one(furnished.library, "portrait.ckpt")], ["later"])
     _within_a_second(lambda: not path.parent.exists(), "the tag's folder to go")
-    elsewhere = furnished.mountpoint / "by-category" / "image" / "checkpoint" / "model.ckpt"
+    elsewhere = furnished.mountpoint / "by-category" / "image" / "checkpoint" / "portrait.ckpt"
     _within_a_second(lambda: elsewhere.stat().st_nlink == links - 1, "the number of links")
 
 
@@ -80,12 +80,12 @@ def test_folder_times_move_when_entries_do_and_only_then(furnished: Home) -> Non
 def test_combined_tags_follow(furnished: Home) -> None:
     folder = furnished.mountpoint / "by-tag" / "style+fast"
     assert os.listdir(folder) == ["tiny.safetensors"]
-    model = select.one(furnished.library, "model.ckpt")
+    model = select.one(furnished.library, "portrait.ckpt")
     organise.tag(furnished.library, [model], ["fast"])
-    _within_a_second(lambda: (folder / "model.ckpt").exists(), "the model in both tags")
-    organise.untag(furnished.library, [select.one(furnished.library, "model.ckpt")], ["fast"])
+    _within_a_second(lambda: (folder / "portrait.ckpt").exists(), "the model in both tags")
+    organise.untag(furnished.library, [select.one(furnished.library, "portrait.ckpt")], ["fast"])
     # Nobody is told about combinations; the kernel may keep such an entry for a second.
-    wait_for(lambda: not (folder / "model.ckpt").exists(), "it is out again", 2.5)
+    wait_for(lambda: not (folder / "portrait.ckpt").exists(), "it is out again", 2.5)
 
 
 def test_a_change_by_the_command_line_is_seen(furnished: Home) -> None:

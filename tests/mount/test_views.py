@@ -26,7 +26,7 @@ def test_each_model_is_in_its_category_its_tags_and_its_tools(furnished: Home) -
     assert "by-tag/fast/tiny.safetensors" in paths
     assert "by-tool/comfyui/loras/tiny.safetensors" in paths
     assert "by-category/language/llm/big.gguf" in paths
-    assert "by-tool/comfyui/checkpoints/model.ckpt" in paths
+    assert "by-tool/comfyui/checkpoints/portrait.ckpt" in paths
     assert "by-tool/comfyui/diffusers/pipeline/unet/weights.safetensors" in paths
     assert "by-category/image/checkpoint/pipeline/model_index.json" in paths
     assert "inbox" in paths
@@ -66,7 +66,7 @@ def test_tags_combine_by_and_and_by_and_not_without_being_listed(furnished: Home
     tags = furnished.mountpoint / "by-tag"
     assert sorted(os.listdir(tags / "style+fast")) == ["tiny.safetensors"]
     assert sorted(os.listdir(tags / "fast+style")) == ["tiny.safetensors"]
-    assert sorted(os.listdir(tags / "style+~fast")) == ["model.ckpt", "pipeline"]
+    assert sorted(os.listdir(tags / "style+~fast")) == ["portrait.ckpt", "pipeline"]
     assert (tags / "style+~fast" / "pipeline" / "unet" / "config.json").read_text() == "{}"
     assert not any("+" in name for name in os.listdir(tags))
     for absent in ("style+nothing", "~fast", "style+", "+", "nothing"):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from modelfs.catalog.database import Catalog
 from modelfs.catalog.records import Action, Change
@@ -38,6 +38,16 @@ def after(catalog: Catalog, seen: ChangeId) -> list[Change]:
 def latest(catalog: Catalog, count: int) -> list[Change]:
     """Return the last changes, newest first."""
     return _changes(catalog, "ORDER BY id DESC LIMIT ?", [count])
+
+
+def names_of_the_gone(catalog: Catalog, ids: Collection[ModelId]) -> dict[ModelId, str]:
+    """Return what those of these models were called that have been deleted for good."""
+    rows = catalog.rows(
+        "SELECT model, before ->> 'name' FROM change WHERE action = 'empty' "
+        "AND model IN (SELECT value FROM json_each(?))",
+        [json.dumps(list(ids))],
+    )
+    return {ModelId(row[0]): row[1] for row in rows}
 
 
 def _changes(catalog: Catalog, tail: str, bindings: list[object]) -> list[Change]:

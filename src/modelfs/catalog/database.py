@@ -45,6 +45,10 @@ class Catalog:
             try:
                 connection.set_busy_timeout(BUSY_TIMEOUT_MS)
                 _check_ours(file, connection)
+                if read_only and _version(connection) < migrations()[-1][0]:
+                    connection.close()
+                    cls.open(file).close()
+                    return cls.open(file, read_only=True)
                 _configure(connection, read_only=read_only)
                 if not read_only:
                     migrate(connection)

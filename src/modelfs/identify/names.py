@@ -58,6 +58,8 @@ def telling_name(name: str, folders: Sequence[str]) -> str:
         hub = re.match(table["hub_folder_regex"], candidate)
         if hub is not None:
             return hub["name"]
+        if candidate is not name and candidate.lower() in table["places"]:
+            break
         generic = candidate.lower() in table["generic"]
         if not generic and re.match(table["generic_regex"], candidate) is None:
             return candidate

@@ -6,7 +6,7 @@ collected, and with ``--move`` an original goes only after the commit that names
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -233,5 +233,6 @@ def _remove_originals(pieces: Sequence[_Piece]) -> list[Path]:
         except OSError:
             left.append(path)
     for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
-        durable.fsync_folder(folder)
+        with suppress(OSError):  # the bytes are safe; only the unlinking may come undone
+            durable.fsync_folder(folder)
     return left

@@ -212,11 +212,12 @@ def _plan_model(
             files.append(PlannedFile(source, path, opened.size_bytes, known))
             headers.append(SourceFile(path, opened.size_bytes, _opener(source)))
     origin = found.root / group.folder
-    around = (origin if len(files) == 1 else origin.parent).parts[1:]
-    suggested = identify.telling_name(group.name or found.root.name, around[-_FOLDERS_ASKED:])
+    suggested = identify.telling_name(
+        group.name or found.root.name, _around(origin if len(files) == 1 else origin.parent)
+    )
     with explained(f"{origin} cannot be read"):
-        words = (*origin.parts[-_FOLDERS_ASKED:], suggested)
-        verdict = identify.identify(headers, " ".join(words))
+        words = " ".join((*_around(origin), suggested))
+        verdict = identify.identify(headers, words)
     extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
     return PlannedModel(
         name=legal_name(suggested),
@@ -231,6 +232,13 @@ def _plan_model(
         auto_tags=tuple(tag for tag in verdict.auto_tags if check_tag(tag) is None),
         facts=verdict.facts,
     )
+
+
+def _around(folder: Path) -> tuple[str, ...]:
+    """Return the names of the folders that may say what a model in this one is."""
+    home = Path.home()
+    names = folder.relative_to(home).parts if folder.is_relative_to(home) else folder.parts[1:]
+    return names[-_FOLDERS_ASKED:]
 
 
 def _shown(path: Path) -> str:

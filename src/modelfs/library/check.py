@@ -119,6 +119,9 @@ def _act(library: Library, finding: Finding, blob: BlobRecord) -> Checked | None
     if finding.kind == "mode":
         scrub.mend_mode(library.store, blob.id)
         return Checked(finding, "made read-only again", _names(library, blob))
+    if finding.kind == "linked":  # an original that an interrupted --move left behind
+        action = "through that name it could be changed; add that file again with --move"
+        return Checked(finding, action, _names(library, blob))
     with library.store.entering():
         known = blobs.get(library.catalog, blob.id)
         if known is None:

@@ -76,15 +76,14 @@ def _catalog(library: Library) -> Check:
 def _blobs(library: Library) -> Check:
     summary = CheckSummary()
     findings = list(look(library, summary))
+    damaged = any(found.finding.is_damage for found in findings)
+    details = [f"{', '.join(f.models) or f.finding.blob}: {f.finding.detail}" for f in findings]
     return Check(
         "blobs",
-        "problem" if any(f.finding.is_damage for f in findings) else "ok",
-        f"{format_count(summary.looked_at, 'blob')} looked at"
-        + "".join(
-            f"; {', '.join(f.models) or f.finding.blob}: {f.finding.detail}" for f in findings
-        ),
+        "problem" if damaged else "warning" if findings else "ok",
+        "; ".join([f"{format_count(summary.looked_at, 'blob')} looked at", *details]),
         "a name without its bytes cannot be read",
-        "add the same files again, or modelfs rm the models" if findings else "",
+        "; ".join(dict.fromkeys(found.action for found in findings)),
     )
 
 

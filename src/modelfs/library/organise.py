@@ -6,6 +6,7 @@ from modelfs.catalog import categories, edit, models
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import BadInput
 from modelfs.library.library import Library
+from modelfs.library.select import renewed
 from modelfs.names import check_tag, legal_name
 
 _SETTABLE = ("category", "name", "notes")
@@ -15,7 +16,7 @@ def tag(library: Library, chosen: Sequence[ModelRecord], tags: Sequence[str]) ->
     """Add tags to models: all or, when one tag cannot be one, nothing."""
     check_tags(tags)
     with library.catalog.write():
-        for model in chosen:
+        for model in renewed(library, chosen):
             if not set(tags) <= set(model.tags) - set(model.auto_tags):
                 edit.tag(library.catalog, model, tags)
 
@@ -24,7 +25,7 @@ def untag(library: Library, chosen: Sequence[ModelRecord], tags: Sequence[str]) 
     """Take tags off models; return how many were there to take."""
     with library.catalog.write():
         count = 0
-        for model in chosen:
+        for model in renewed(library, chosen):
             present = [name for name in tags if name in model.tags]
             if present:
                 edit.untag(library.catalog, model, present)
@@ -70,7 +71,7 @@ def free_name(library: Library, extension: str, wanted: str, but: ModelRecord | 
 def pin(library: Library, chosen: Sequence[ModelRecord], *, pinned: bool) -> None:
     """Pin models, so that they are never suggested for removal and named before it; or unpin."""
     with library.catalog.write():
-        for model in chosen:
+        for model in renewed(library, chosen):
             if model.pinned != pinned:
                 edit.pin(library.catalog, model, pinned=pinned)
 

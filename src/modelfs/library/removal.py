@@ -6,11 +6,12 @@ A plan says what would go and what that gives back before anything happens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelfs.catalog import blobs, edit, models
+from modelfs.catalog import blobs, edit
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import Refused
 from modelfs.library.collect import delete_blobs
 from modelfs.library.library import Library
+from modelfs.library.select import renewed
 from modelfs.names import alternatives
 
 
@@ -57,7 +58,7 @@ def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> 
     """Move a plan's models to the trash. Raises Refused for pinned ones unless asked for."""
     check_removable(plan, pinned_too=pinned_too)
     with library.catalog.write():
-        for model in _now(library, plan.models, trashed=False):
+        for model in renewed(library, plan.models, trashed=False):
             edit.trash(library.catalog, model)
 
 
@@ -68,7 +69,7 @@ def restore(library: Library, chosen: Sequence[ModelRecord]) -> list[tuple[Model
     """
     restored = []
     with library.catalog.write():
-        for model in _now(library, chosen, trashed=True):
+        for model in renewed(library, chosen, trashed=True):
             names = alternatives(model.name, model.publisher, model.short_id, model.extension)
             name = next(
                 name
@@ -88,14 +89,8 @@ def empty_trash(library: Library, plan: RemovalPlan) -> int:
     """
     with library.catalog.write():
         # Safety: only what is in the trash still; somebody may have restored one since the plan.
-        going = _now(library, plan.models, trashed=True)
+        going = renewed(library, plan.models, trashed=True)
         candidates = blobs.only_in(library.catalog, [model.id for model in going])
         for model in going:
             edit.forget(library.catalog, model)
     return delete_blobs(library, [blob.id for blob in candidates])
-
-
-def _now(library: Library, chosen: Sequence[ModelRecord], *, trashed: bool) -> list[ModelRecord]:
-    """Return those of these models that are still in, or still out of, the trash; as they are."""
-    known = models.get(library.catalog, [model.id for model in chosen])
-    return [model for model in known.values() if (model.trashed_at is not None) == trashed]

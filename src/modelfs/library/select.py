@@ -63,6 +63,14 @@ def several(library: Library, texts: Sequence[str], *, trashed: bool = False) ->
     return list({model.id: model for model in found}.values())
 
 
+def renewed(
+    library: Library, chosen: Sequence[ModelRecord], *, trashed: bool = False
+) -> list[ModelRecord]:
+    """Return those of these models that are still out of, or in, the trash; as they are now."""
+    known = models.get(library.catalog, [model.id for model in chosen])
+    return [model for model in known.values() if (model.trashed_at is not None) == trashed]
+
+
 def _missing(library: Library, text: str, trashed: bool) -> NotFound:
     where = "in the trash" if trashed else "in the library"
     everything = models.find(library.catalog, Filter(trashed=trashed))

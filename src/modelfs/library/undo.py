@@ -9,14 +9,10 @@ from modelfs.library.library import Library
 def history(library: Library, count: int) -> list[tuple[Change, str]]:
     """Return the latest changes, newest first, each with the entry name of its model."""
     found = changes.latest(library.catalog, count)
-    known = models.get(library.catalog, {change.model for change in found})
-    return [(change, _name(change, known.get(change.model))) for change in found]
-
-
-def _name(change: Change, model: ModelRecord | None) -> str:
-    if model is not None:
-        return model.entry_name
-    return str((change.before or change.after or {}).get("name", ""))
+    ids = {change.model for change in found}
+    names = changes.names_of_the_gone(library.catalog, ids)
+    names |= {id_: model.entry_name for id_, model in models.get(library.catalog, ids).items()}
+    return [(change, names.get(change.model, "")) for change in found]
 
 
 def undo(library: Library, change: Change) -> str:

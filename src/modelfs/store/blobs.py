@@ -46,7 +46,9 @@ class BlobStore:
 
     def open(self, blob: BlobId) -> int:
         """Open a blob for reading; the caller closes. Raises OSError."""
-        return os.open(self.path(blob), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # Nonblocking, should a pipe have taken its place.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        return os.open(self.path(blob), flags)
 
     def has(self, blob: BlobId, size_bytes: int) -> bool:
         """Say whether a regular file of that size is in the blob's place."""

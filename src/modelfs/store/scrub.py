@@ -11,7 +11,7 @@ from modelfs.hashing import Digests
 from modelfs.store.blobs import BLOB_MODE, BlobStore
 from modelfs.types import BlobId
 
-Kind = Literal["missing", "size", "data", "mode", "unreadable", "back"]
+Kind = Literal["missing", "size", "data", "mode", "unreadable", "linked", "back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Finding:
     @property
     def is_damage(self) -> bool:
         """Whether bytes are lost, and not just a mode that can be mended."""
-        return self.kind not in ("mode", "back")
+        return self.kind not in ("mode", "linked", "back")
 
 
 def look(store: BlobStore, blob: BlobId, size_bytes: int) -> Finding | None:
@@ -42,6 +42,8 @@ def look(store: BlobStore, blob: BlobId, size_bytes: int) -> Finding | None:
         return Finding(blob, "size", f"{status.st_size} bytes where there should be {size_bytes}")
     if stat.S_IMODE(status.st_mode) != BLOB_MODE:
         return Finding(blob, "mode", f"mode {stat.S_IMODE(status.st_mode):04o}, should be 0444")
+    if status.st_nlink > 1:
+        return Finding(blob, "linked", "it has another name outside the store")
     return None
 
 

@@ -209,7 +209,8 @@ def test_a_file_that_is_back_is_listed_as_whole(library: Library, model: ModelRe
     assert state(library, model) == "missing"
     away.rename(blob)
     (checked,) = looked(library)
-    assert (checked.finding.kind, state(library, model)) == ("missing", "ok")
+    assert (checked.finding.kind, state(library, model)) == ("back", "ok")
+    assert not checked.finding.is_damage
     assert looked(library) == []
 
 
@@ -253,3 +254,15 @@ def test_a_slice_goes_on_with_what_was_not_read_for_longest(
         seen += order[:2]
     assert len(set(seen)) == 6
     assert [record.id for record in blobs.everything(library.catalog)] == seen
+
+
+def test_a_second_name_outside_is_found_and_is_no_damage(
+    library: Library, model: ModelRecord, tmp_path: Path
+) -> None:
+    """What an interrupted ``--move`` leaves: the original, through which the blob could change."""
+    os.link(blob_of(library, model), tmp_path / "original")
+    (checked,) = looked(library)
+    assert (checked.finding.kind, checked.finding.is_damage) == ("linked", False)
+    assert "--move" in checked.action and state(library, model) == "ok"
+    (tmp_path / "original").unlink()
+    assert looked(library) == []
