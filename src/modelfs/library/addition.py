@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from modelfs import identify, paths
 from modelfs.catalog import blobs
-from modelfs.errors import BadInput, Refused
+from modelfs.errors import BadInput, ModelfsError, Refused
 from modelfs.hashing import sample_hash
 from modelfs.identify import Group
 from modelfs.library.finding import Found, Skipped, look
@@ -20,6 +20,9 @@ from modelfs.names import check_tag, fold, legal_name, legal_path, shorten, spli
 from modelfs.store import open_source
 from modelfs.store.trouble import explained
 from modelfs.types import Facts, SourceFile
+
+_SMALLEST_BYTES = 1024
+"""Below this, what no reader knows is taken for no model when it comes in a folder of others."""
 
 _FOLDERS_ASKED = 2
 """Folders around a model whose names may say what the model's own does not."""
@@ -112,7 +115,12 @@ def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> A
         skipped += found.skipped
         groups, left_out = _groups(found, whole=options.name is not None)
         skipped += left_out
-        models += [_plan_model(library, found, group, options, category) for group in groups]
+        for group in groups:
+            plan = _plan_group(library, found, group, options, category, alone=len(groups) == 1)
+            if isinstance(plan, Skipped):
+                skipped.append(plan)
+            else:
+                models.append(plan)
     models = list({tuple(f.source for f in model.files): model for model in models}.values())
     if not models:
         raise BadInput(f"there is no model in {', '.join(sources)}", _why_none(skipped))
@@ -125,6 +133,33 @@ def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> A
     if options.move:
         _check_movable(models, [paths.absolute(source) for source in sources])
     return AddPlan(tuple(models), tuple(skipped), options.move, options.seal)
+
+
+def _plan_group(
+    library: Library,
+    found: Found,
+    group: Group,
+    options: AddOptions,
+    category: str | None,
+    *,
+    alone: bool,
+) -> PlannedModel | Skipped:
+    """Plan one model; among others, one that cannot be added is left out and not an error."""
+    try:
+        _check_complete(group)
+        model = _plan_model(library, found, group, options, category)
+    except ModelfsError as error:
+        if alone:
+            raise
+        return Skipped(group.members[0], error.message)
+    if not alone and _is_debris(model):
+        return Skipped(group.members[0], "no model by its bytes")
+    return model
+
+
+def _is_debris(model: PlannedModel) -> bool:
+    """Say whether a small file has the end of a model's name and nothing else of one."""
+    return model.facts.format == "unknown" and model.size_bytes < _SMALLEST_BYTES
 
 
 def _why_none(skipped: Sequence[Skipped]) -> str:
@@ -157,8 +192,6 @@ def _groups(found: Found, *, whole: bool) -> tuple[list[Group], list[Skipped]]:
     if whole and len(groups) > 1:
         kept = tuple(path for path in found.files if not identify.is_unfinished(path))
         return [Group(found.root.name, "", kept, "you said so")], []
-    for group in groups:
-        _check_complete(group)
     return groups, left_out
 
 
@@ -172,7 +205,6 @@ def _single(found: Found) -> Group:
     grouping = identify.group(members)
     if len(grouping.models) != 1 or grouping.models[0].members != tuple(sorted(members)):
         return Group(split_extension(name)[0], "", members, "given by name")
-    _check_complete(grouping.models[0])
     return grouping.models[0]
 
 

@@ -13,6 +13,7 @@ from modelfs.library.collect import delete_blobs
 from modelfs.library.library import Library
 from modelfs.library.select import renewed
 from modelfs.names import alternatives
+from modelfs.types import BlobId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,10 @@ class RemovalPlan:
     """Models to remove, and what removing them for good gives back."""
 
     models: Sequence[ModelRecord]
+    going: frozenset[BlobId]
+    """Blobs that nothing else names."""
     freed_bytes: int
-    """Bytes of blobs that nothing else names; freed when they leave the trash."""
+    """Their bytes, as far as they are there; freed when the models leave the trash."""
     shared_bytes: int
     """Bytes that stay because other models have them too."""
 
@@ -32,19 +35,25 @@ class RemovalPlan:
 
     @property
     def irreplaceable(self) -> list[ModelRecord]:
-        """Those that cannot be fetched again: not from a hub or an address."""
-        return [model for model in self.models if model.source.startswith("local:")]
+        """Those that lose bytes which cannot be fetched again: from no hub and no address."""
+        return [
+            model
+            for model in self.models
+            if model.source.startswith("local:")
+            and any(file.blob in self.going for file in model.files)
+        ]
 
 
 def plan_removal(library: Library, chosen: Sequence[ModelRecord]) -> RemovalPlan:
     """Say what removing these models, together, would give back."""
     if not chosen:
-        return RemovalPlan((), 0, 0)
+        return RemovalPlan((), frozenset(), 0, 0)
     freed = blobs.only_in(library.catalog, [model.id for model in chosen])
     everything = {file.blob: file.size_bytes for model in chosen for file in model.files}
     freed_bytes = sum(blob.size_bytes for blob in freed if blob.state != "missing")
     shared = sum(everything.values()) - sum(blob.size_bytes for blob in freed)
-    return RemovalPlan(tuple(chosen), freed_bytes, shared)
+    going = frozenset(blob.id for blob in freed)
+    return RemovalPlan(tuple(chosen), going, freed_bytes, shared)
 
 
 def check_removable(plan: RemovalPlan, *, pinned_too: bool) -> None:
