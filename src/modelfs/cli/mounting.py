@@ -36,7 +36,7 @@ def mount(
         root = library.paths.root
         state = None if foreground else start(library, links)
     if state is None:
-        serve(root, links)
+        serve(root, links, lambda mountpoint: note(f"mounted at {mountpoint}; Ctrl-C unmounts"))
         return
     say(f"{'already mounted' if state.already else 'mounted'} at {state.mountpoint}")
     if state.already and links != (state.read_path == "links"):

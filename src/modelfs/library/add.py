@@ -57,6 +57,8 @@ def add(library: Library, plan: AddPlan, report: Report = silent) -> Iterator[Ad
     Cancelled while one is read: that one and the rest are then not in, those given are.
     """
     require_store(library.paths)
+    with library.catalog.write():  # a catalogue that cannot be written shows before the first byte
+        pass
     _check_space(library, plan, report)
     for model in plan.models:
         yield _add_one(library, plan, model, report)

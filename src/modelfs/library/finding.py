@@ -39,8 +39,8 @@ def look(library: Library, source: str) -> Found:
 
     Raises NotFound, Failed or BadInput when the source itself cannot be added.
     """
-    if "\0" in source:
-        raise BadInput("a path has no NUL in it")
+    if not source or "\0" in source:
+        raise BadInput("a path is not empty and has no NUL in it")
     root = paths.absolute(source)
     kind = source.partition(":")[0]
     if kind in _REMOTE and not root.exists():

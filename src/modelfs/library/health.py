@@ -8,6 +8,7 @@ from typing import Literal
 from modelfs import durable
 from modelfs.catalog import models
 from modelfs.catalog.filters import Condition, Filter
+from modelfs.errors import ModelfsError
 from modelfs.library.check import CheckSummary, look
 from modelfs.library.collect import plan_collection
 from modelfs.library.library import Library
@@ -31,12 +32,17 @@ class Check:
 
 def check_library(library: Library) -> Iterator[Check]:
     """Look at the store and the catalogue; cheap, reads no blob."""
-    yield _store(library)
-    yield _space(library)
-    yield _catalog(library)
-    yield _blobs(library)
-    yield _damaged(library)
-    yield _leftovers(library)
+    for name, check in _CHECKS.items():
+        try:
+            yield check(library)
+        except ModelfsError as error:
+            yield Check(name, "problem", error.message, "it could not be looked at", _MEND)
+
+
+_MEND = (
+    "the bytes are still in the store; a new library takes them from their originals: "
+    "modelfs init --store DIR"
+)
 
 
 def _store(library: Library) -> Check:
@@ -110,3 +116,13 @@ def _leftovers(library: Library) -> Check:
         "what a crash left behind takes space and does nothing",
         "modelfs gc" if plan.leftovers else "",
     )
+
+
+_CHECKS = {
+    "store": _store,
+    "free space": _space,
+    "catalogue": _catalog,
+    "blobs": _blobs,
+    "damage": _damaged,
+    "leftovers": _leftovers,
+}
