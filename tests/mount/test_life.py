@@ -241,3 +241,24 @@ def test_a_mount_that_does_not_answer_is_told_from_one_that_does(furnished: Home
     finally:
         os.kill(pid, signal.SIGCONT)
     wait_for(lambda: furnished.state().mounted, "it answers again")
+
+
+def test_a_failure_to_follow_leaves_the_old_view_and_is_tried_again(home: Home) -> None:
+    home.add("one.gguf", b"GGUF", "language/llm", ["x"])
+    home.mount_with(
+        "from modelfs.fs import daemon, following\n"
+        "daemon._AFTER_A_BUG_S = 0.1\n"
+        "whole = following.Follower.refresh\n"
+        "calls = []\n"
+        "def refresh(self):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) < 3: raise RuntimeError('planted')\n"
+        "    return whole(self)\n"
+        "following.Follower.refresh = refresh\n"
+    )
+    home.add("two.gguf", b"GGUF2", "language/llm", ["x"])
+    folder = home.mountpoint / "by-tag" / "x"
+    wait_for(lambda: "planted" in home.log(), "the failure in the log")
+    assert (folder / "one.gguf").read_bytes() == b"GGUF"
+    wait_for((folder / "two.gguf").exists, "the change after all")
+    assert home.log().count("Traceback") == 2

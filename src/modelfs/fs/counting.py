@@ -20,44 +20,51 @@ class _Opens:
     last_at: float
 
 
-class UseCounter:
-    """Counts opens of models by program. ``note`` is for the loop, ``write`` for a thread."""
+Uses = dict[tuple[ModelId, str], _Opens]
+"""Opens by model and program."""
 
-    def __init__(self, catalog_file: Path) -> None:
-        self._catalog_file = catalog_file
-        self._opens: dict[tuple[ModelId, str], _Opens] = {}
+
+class UseCounter:
+    """Counts opens of models by program. Lives on the loop; only ``write_uses`` is for a thread."""
+
+    def __init__(self) -> None:
+        self._uses: Uses = {}
 
     def note(self, model: ModelId, pid: int) -> None:
         """Count one open, unless the program is one that opens everything."""
         program = program_name(pid)
-        if program in BYSTANDERS:
-            return
-        opens = self._opens.setdefault((model, program), _Opens(0, 0.0))
-        opens.count += 1
-        opens.last_at = time.time()
+        if program not in BYSTANDERS:
+            opens = self._uses.setdefault((model, program), _Opens(0, 0.0))
+            opens.count += 1
+            opens.last_at = time.time()
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is something to write."""
-        return bool(self._opens)
+    def take(self) -> Uses:
+        """Give away what was counted, to be written."""
+        taken, self._uses = self._uses, {}
+        return taken
 
-    def write(self) -> None:
-        """Write what was counted; when the catalogue is busy or full it is kept for later."""
-        opens, self._opens = self._opens, {}
+    def give_back(self, uses: Uses) -> None:
+        """Take back what could not be written."""
+        for key, each in uses.items():
+            kept = self._uses.setdefault(key, _Opens(0, 0.0))
+            kept.count += each.count
+            kept.last_at = max(kept.last_at, each.last_at)
+
+
+def write_uses(catalog_file: Path, uses: Uses) -> bool:
+    """Write opens to the catalogue; False when it is busy or full, so that they are kept."""
+    try:
+        catalog = Catalog.open(catalog_file)
         try:
-            catalog = Catalog.open(self._catalog_file)
-            try:
-                with catalog.write():
-                    for (model, program), each in opens.items():
-                        edit.count_use(catalog, model, program, each.count, each.last_at)
-            finally:
-                catalog.close()
-        except ModelfsError as error:
-            log.warning("use counts are kept for later: %s", error.message)
-            for key, each in opens.items():
-                kept = self._opens.setdefault(key, _Opens(0, 0.0))
-                kept.count += each.count
-                kept.last_at = max(kept.last_at, each.last_at)
+            with catalog.write():
+                for (model, program), each in uses.items():
+                    edit.count_use(catalog, model, program, each.count, each.last_at)
+        finally:
+            catalog.close()
+    except ModelfsError as error:
+        log.warning("use counts are kept for later: %s", error.message)
+        return False
+    return True
 
 
 def program_name(pid: int) -> str:

@@ -7,8 +7,9 @@ dead mount that the next ``modelfs mount`` takes away.
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pyfuse3
 import trio
@@ -16,7 +17,7 @@ import trio
 from modelfs import durable, locks
 from modelfs.errors import CatalogBusy, Failed, ModelfsError, Refused
 from modelfs.fs import mountinfo
-from modelfs.fs.counting import UseCounter
+from modelfs.fs.counting import UseCounter, write_uses
 from modelfs.fs.following import Follower
 from modelfs.fs.invalidation import Invalidator
 from modelfs.fs.operations import Operations
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _COUNT_S = 2.0
 _STOP_S = 2.0
+_AFTER_A_BUG_S = 5.0
 _DEVICE = Path("/dev/fuse")
 
 
@@ -50,9 +52,8 @@ def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
 def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path], None]) -> None:
     mountpoint = library.mountpoint
     prepare(library, mountpoint)
-    uses = UseCounter(library.paths.catalog)
     follower = Follower(library.paths.catalog, library.layouts)
-    operations = Operations(library.store, follower.tree, uses, links=links)
+    operations = Operations(library.store, follower.tree, links=links)
     write_note(lock_fd, mountpoint, "links" if links else "served")
     options = {"default_permissions", "ro", "fsname=modelfs", "subtype=modelfs"}
     if library.settings.allow_other:
@@ -66,12 +67,11 @@ def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path
         ) from error
     log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
     try:
-        trio.run(_serve, operations, follower, uses, lambda: announce(mountpoint))
+        trio.run(_serve, operations, follower, library.paths.catalog, lambda: announce(mountpoint))
     finally:
         pyfuse3.close(unmount=True)
         follower.close()
-        if uses.has_news:
-            uses.write()
+        write_uses(library.paths.catalog, operations.uses.take())
         log.info("unmounted")
 
 
@@ -100,7 +100,7 @@ def prepare(library: Library, mountpoint: Path) -> None:
 
 
 async def _serve(
-    operations: Operations, follower: Follower, uses: UseCounter, announce: Callable[[], None]
+    operations: Operations, follower: Follower, catalog_file: Path, announce: Callable[[], None]
 ) -> None:
     invalidator = Invalidator(
         pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
@@ -108,12 +108,28 @@ async def _serve(
     invalidator.start()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_obey_signals, invalidator)
-        nursery.start_soon(_follow, operations, follower, invalidator)
-        nursery.start_soon(_count, uses)
+        nursery.start_soon(_again_and_again, _POLL_S, _follow, operations, follower, invalidator)
+        nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, catalog_file)
         announce()
         await pyfuse3.main()
         nursery.cancel_scope.cancel()
     invalidator.stop(0)
+
+
+async def _again_and_again(
+    period_s: float, step: Callable[..., Awaitable[None]], *arguments: Any
+) -> None:
+    """Repeat a step for as long as the mount lives, whatever becomes of one."""
+    while True:
+        await trio.sleep(period_s)
+        try:
+            await step(*arguments)
+        except ModelfsError as error:
+            log.warning("%s: %s", step.__name__, error.message)
+        except Exception:
+            # The guard that keeps the mount alive: an old view is better than none.
+            log.exception("%s failed", step.__name__)
+            await trio.sleep(_AFTER_A_BUG_S)
 
 
 async def _obey_signals(invalidator: Invalidator) -> None:
@@ -127,15 +143,9 @@ async def _obey_signals(invalidator: Invalidator) -> None:
 
 
 async def _follow(operations: Operations, follower: Follower, invalidator: Invalidator) -> None:
-    while True:
-        await trio.sleep(_POLL_S)
-        try:
-            if not follower.poll():
-                continue
-            tree, diff = await trio.to_thread.run_sync(follower.refresh)
-        except ModelfsError as error:
-            log.warning("the catalogue cannot be followed for now: %s", error.message)
-            continue
+    """Show what others have committed since the last look."""
+    if follower.poll():
+        tree, diff = await trio.to_thread.run_sync(follower.refresh)
         operations.tree = tree
         _tell_kernel(operations, tree, diff, invalidator)
 
@@ -154,8 +164,8 @@ def _tell_kernel(
     invalidator.forget(names, attributes)
 
 
-async def _count(uses: UseCounter) -> None:
-    while True:
-        await trio.sleep(_COUNT_S)
-        if uses.has_news:
-            await trio.to_thread.run_sync(uses.write)
+async def _count(uses: UseCounter, catalog_file: Path) -> None:
+    """Write who opened what."""
+    taken = uses.take()
+    if taken and not await trio.to_thread.run_sync(write_uses, catalog_file, taken):
+        uses.give_back(taken)

@@ -36,24 +36,21 @@ class Follower:
     def refresh(self) -> tuple[Tree, TreeDiff]:
         """Return the tree as it is now, and what that changed."""
         with self._catalog.read():
-            self._version = self._catalog.data_version()
+            version = self._catalog.data_version()
             new = changes.after(self._catalog, self._seen)
-            if not new:
-                return self.tree, _NOTHING
             ids = {change.model for change in new}
             found = models.get(self._catalog, ids)
-        self._seen = new[-1].id
+        diff = _NOTHING
         if any(change.action == "category" for change in new):
-            tree, diff = (
-                self._build(),
-                TreeDiff(frozenset(), frozenset(self.tree.views), frozenset()),
-            )
-        else:
-            tree, diff = self.tree.changed(
-                found.values(), ids - found.keys(), int(new[-1].at * 1e9)
-            )
-        self.tree = tree
-        return tree, diff
+            self.tree = self._build()
+            diff = TreeDiff(frozenset(), frozenset(self.tree.views), frozenset())
+        elif new:
+            at_ns = int(new[-1].at * 1e9)
+            self.tree, diff = self.tree.changed(found.values(), ids - found.keys(), at_ns)
+        # Last, so that what failed on the way here is tried again.
+        self._version = version
+        self._seen = new[-1].id if new else self._seen
+        return self.tree, diff
 
     def close(self) -> None:
         """Close the catalogue."""

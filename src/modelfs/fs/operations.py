@@ -40,12 +40,12 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = False
     enable_acl = False
 
-    def __init__(self, store: BlobStore, tree: Tree, uses: UseCounter, *, links: bool) -> None:
+    def __init__(self, store: BlobStore, tree: Tree, *, links: bool) -> None:
         super().__init__()
         self.tree = tree
         self.known = KnownInodes()
+        self.uses = UseCounter()
         self._store = store
-        self._uses = uses
         self._links = links
         self._reader = Reader()
         self._handles = count(1)
@@ -96,7 +96,7 @@ class Operations(pyfuse3.Operations):
         file = await trio.to_thread.run_sync(self._open_blob, node)
         handle = next(self._handles)
         self._files[handle] = file
-        self._uses.note(node.model.id, ctx.pid)
+        self.uses.note(node.model.id, ctx.pid)
         # Content never changes under an inode, so the page cache is right for ever.
         return pyfuse3.FileInfo(fh=handle, keep_cache=True)
 

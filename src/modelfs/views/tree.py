@@ -130,7 +130,7 @@ class Tree:
             edit.set(model_id, None)
         for model in models:
             edit.set(model.id, None if model.trashed_at is not None else model)
-        insides = {m: i for m, i in self._insides.items() if m not in edit.seen}
+        insides = {m: i for m, i in self._insides.copy().items() if m not in edit.seen}
         tree = Tree(
             self.layouts,
             edit.models,
