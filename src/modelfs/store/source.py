@@ -44,12 +44,13 @@ class OpenSource:
             )
 
     def is_still_at(self, path: Path) -> bool:
-        """Say whether ``path`` still names this very file, not a link to it or another one."""
+        """Say whether ``path`` names this very file, unwritten since, and no link to it."""
         try:
             now = os.lstat(path)
         except OSError:
             return False
-        return (now.st_dev, now.st_ino) == (self.device, self.inode)
+        same_file = (now.st_dev, now.st_ino) == (self.device, self.inode)
+        return same_file and (now.st_size, now.st_mtime_ns) == (self.size_bytes, self.mtime_ns)
 
 
 @contextmanager

@@ -299,3 +299,21 @@ def test_nothing_is_moved_when_one_of_several_fails(library: Library, tmp_path: 
     assert (tmp_path / "m" / "a.bin").read_bytes() == content("a")
     assert every_model(library) == []
     assert_sound(library.paths.root)
+
+
+def test_an_original_written_to_after_it_was_compared_stays(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new bytes are in no blob, so they must not go."""
+    bring(library, write(tmp_path / "first.gguf", DATA))
+    source = write(tmp_path / "second.gguf", DATA)
+    entering = library.store.entering
+
+    def write_first() -> object:
+        source.write_bytes(DATA + b"and more")
+        return entering()
+
+    monkeypatch.setattr(library.store, "entering", write_first)
+    (added,) = bring(library, source, move=True)
+    assert added.left_behind == [source]
+    assert source.read_bytes() == DATA + b"and more"
