@@ -154,6 +154,22 @@ def test_an_open_file_reads_on_after_its_model_is_gone_for_good(furnished: Home)
         assert os.fstat(file.fileno()).st_size == len(expected)
 
 
+def test_a_name_whose_model_has_just_gone_is_absent_and_not_damaged(home: Home) -> None:
+    """Before the mount has followed by itself: the kernel still has the name."""
+    home.add("gone.gguf", b"GGUF", "language/llm")
+    home.add("kept.gguf", b"GGUF kept", "language/llm")
+    home.mount_with("from modelfs.fs import daemon; daemon._POLL_S = 3600")
+    folder = home.mountpoint / "by-category" / "language" / "llm"
+    assert sorted(os.listdir(folder)) == ["gone.gguf", "kept.gguf"]
+    plan = removal.plan_removal(home.library, [select.one(home.library, "gone.gguf")])
+    removal.remove(home.library, plan)
+    removal.empty_trash(home.library, plan)
+    with pytest.raises(FileNotFoundError):
+        (folder / "gone.gguf").read_bytes()
+    assert (folder / "kept.gguf").read_bytes() == b"GGUF kept"
+    assert "ERROR" not in home.log()
+
+
 def test_a_mountpoint_with_files_in_it_is_refused(home: Home) -> None:
     home.mountpoint.mkdir()
     (home.mountpoint / "mine.safetensors").write_bytes(b"mine")

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from modelfs.fs import mountinfo
 from modelfs.fs.counting import UseCounter, write_uses
 from modelfs.fs.following import Follower
 from modelfs.fs.invalidation import Invalidator
+from modelfs.fs.known import KnownInodes
 from modelfs.fs.operations import Operations
 from modelfs.fs.state import write_note
 from modelfs.library import Library, open_library
 from modelfs.library.library import check_apart
-from modelfs.views import Tree, TreeDiff
+from modelfs.views import TreeDiff
 from modelfs.views.inodes import file_inode, folder_inode
 
 log = logging.getLogger(__name__)
@@ -106,9 +108,11 @@ async def _serve(
         pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
     )
     invalidator.start()
+    follow = partial(_follow, operations, follower, invalidator, trio.Lock())
+    operations.catch_up = follow
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_obey_signals, invalidator)
-        nursery.start_soon(_again_and_again, _POLL_S, _follow, operations, follower, invalidator)
+        nursery.start_soon(_again_and_again, _POLL_S, follow)
         nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, catalog_file)
         announce()
         await pyfuse3.main()
@@ -125,10 +129,10 @@ async def _again_and_again(
         try:
             await step(*arguments)
         except ModelfsError as error:
-            log.warning("%s: %s", step.__name__, error.message)
+            log.warning("%s", error.message)
         except Exception:
             # The guard that keeps the mount alive: an old view is better than none.
-            log.exception("%s failed", step.__name__)
+            log.exception("what the mount repeats has failed; it will try again")
             await trio.sleep(_AFTER_A_BUG_S)
 
 
@@ -142,19 +146,18 @@ async def _obey_signals(invalidator: Invalidator) -> None:
             return
 
 
-async def _follow(operations: Operations, follower: Follower, invalidator: Invalidator) -> None:
-    """Show what others have committed since the last look."""
-    if follower.poll():
-        tree, diff = await trio.to_thread.run_sync(follower.refresh)
-        operations.tree = tree
-        _tell_kernel(operations, tree, diff, invalidator)
-
-
-def _tell_kernel(
-    operations: Operations, tree: Tree, diff: TreeDiff, invalidator: Invalidator
+async def _follow(
+    operations: Operations, follower: Follower, invalidator: Invalidator, one_at_a_time: trio.Lock
 ) -> None:
+    """Show what others have committed since the last look."""
+    async with one_at_a_time:
+        if follower.poll():
+            operations.tree, diff = await trio.to_thread.run_sync(follower.refresh)
+            _tell_kernel(operations.known, diff, invalidator)
+
+
+def _tell_kernel(known: KnownInodes, diff: TreeDiff, invalidator: Invalidator) -> None:
     """Have the kernel forget what changed, of the things it knows."""
-    known = operations.known
     inodes = {path: folder_inode(path) for path in diff.folders}
     names = [
         (inodes[path], name.encode()) for path, name in diff.names if known.holds(inodes[path])

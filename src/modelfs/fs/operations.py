@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 
 import pyfuse3
@@ -19,7 +19,7 @@ from modelfs.fs.counting import UseCounter
 from modelfs.fs.desktop import is_probe
 from modelfs.fs.guard import guarded
 from modelfs.fs.known import KnownInodes
-from modelfs.fs.reading import OpenBlob, Reader
+from modelfs.fs.reading import OpenBlob, Reader, open_blob
 from modelfs.fs.xattrs import extended
 from modelfs.names import MAX_BYTES
 from modelfs.store import BlobStore
@@ -43,6 +43,8 @@ class Operations(pyfuse3.Operations):
     def __init__(self, store: BlobStore, tree: Tree, *, links: bool) -> None:
         super().__init__()
         self.tree = tree
+        self.catch_up: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Brings the tree up to date with the catalogue; whoever follows it sets this."""
         self.known = KnownInodes()
         self.uses = UseCounter()
         self._store = store
@@ -93,27 +95,23 @@ class Operations(pyfuse3.Operations):
         node = self._node(inode)
         if not isinstance(node, FileNode):
             raise pyfuse3.FUSEError(errno.EISDIR)
-        file = await trio.to_thread.run_sync(self._open_blob, node)
+        file = await self._open_blob(node)
         handle = next(self._handles)
         self._files[handle] = file
         self.uses.note(node.model.id, ctx.pid)
         # Content never changes under an inode, so the page cache is right for ever.
         return pyfuse3.FileInfo(fh=handle, keep_cache=True)
 
-    def _open_blob(self, node: FileNode) -> OpenBlob:
-        file = node.file
+    async def _open_blob(self, node: FileNode) -> OpenBlob:
         try:
-            if file.state != "ok":
-                raise OSError(errno.EIO, f"known to be {file.state}")
-            fd = self._store.open(file.blob)
+            return await trio.to_thread.run_sync(open_blob, self._store, node)
         except OSError as error:
-            log.error("%s (blob %s) cannot be opened: %s", node.model.name, file.blob, error)
+            await self.catch_up()
+            if node.file.id not in self.tree.files:
+                # Removed for good a moment ago. ESTALE makes the kernel look the name up again.
+                raise pyfuse3.FUSEError(errno.ESTALE) from error
+            log.error("%s cannot be opened: %s", node.model.entry_name, error)
             raise pyfuse3.FUSEError(errno.EIO) from error
-        if os.fstat(fd).st_size != file.size_bytes:
-            os.close(fd)
-            log.error("%s (blob %s) has the wrong size", node.model.name, file.blob)
-            raise pyfuse3.FUSEError(errno.EIO)
-        return OpenBlob(fd, file.blob, file.size_bytes, node.model.id)
 
     async def read(self, fh: int, off: int, size: int) -> bytes:
         """Read from an open file."""

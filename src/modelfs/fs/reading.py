@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import pyfuse3
 import trio
 
-from modelfs.types import BlobId, ModelId
+from modelfs.store import BlobStore
+from modelfs.types import BlobId
+from modelfs.views import FileNode
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,19 @@ class OpenBlob:
     fd: int
     blob: BlobId
     size_bytes: int
-    model: ModelId
+
+
+def open_blob(store: BlobStore, node: FileNode) -> OpenBlob:
+    """Open the blob of a file, for a thread; raise OSError for one that is not whole."""
+    file = node.file
+    if file.state != "ok":
+        raise OSError(errno.EIO, f"blob {file.blob} is known to be {file.state}")
+    fd = store.open(file.blob)
+    size_bytes = os.fstat(fd).st_size
+    if size_bytes != file.size_bytes:
+        os.close(fd)
+        raise OSError(errno.EIO, f"blob {file.blob} has {size_bytes} bytes")
+    return OpenBlob(fd, file.blob, file.size_bytes)
 
 
 class Reader:
