@@ -6,6 +6,7 @@ would drop SQLite's POSIX locks. One ``Catalog`` belongs to one thread at a time
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -138,11 +139,12 @@ def _configure(connection: apsw.Connection, *, read_only: bool) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def migrations() -> list[tuple[int, str]]:
+@cache
+def migrations() -> tuple[tuple[int, str], ...]:
     """Return the numbered steps from an empty file to the newest version, in order."""
     folder = resources.files("modelfs.catalog") / "migrations"
     files = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return sorted((int(entry.name[:4]), entry.read_text("utf-8")) for entry in files)
+    return tuple(sorted((int(entry.name[:4]), entry.read_text("utf-8")) for entry in files))
 
 
 def migrate(connection: apsw.Connection) -> None:
