@@ -9,10 +9,13 @@ import fcntl
 import mmap
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from modelfs.library import settings
 
 from .conftest import Home
 
@@ -218,11 +221,30 @@ def test_every_operation_ends_as_on_plain_files(furnished: Home, plain: Path) ->
     assert different == {}
 
 
-def test_an_ordinary_user_is_kept_out_unless_the_mount_is_for_others(furnished: Home) -> None:
-    """Without ``allow_other`` nobody but the one who mounted may even look."""
-    done = subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "ls", "-d",
-         str(furnished.mountpoint) + "/by-tag"],
+@pytest.fixture
+def reachable(home: Home) -> Iterator[Home]:
+    """A library whose mountpoint anybody can reach, as far as folders above it go."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        settings.change(home.library, {"mount": f"{folder}/models"})
+        home.add("one.gguf", b"GGUF", "language/llm", ["x"])
+        yield home
+        home.umount()
+
+
+def _read_as_nobody(home: Home) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat",
+         str(home.mountpoint / "by-tag" / "x" / "one.gguf")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode != 0 and "Permission denied" in done.stderr
+
+
+def test_another_user_is_kept_out_unless_the_mount_is_for_others(reachable: Home) -> None:
+    reachable.mount()
+    done = _read_as_nobody(reachable)
+    assert (done.stdout, "Permission denied" in done.stderr) == ("", True)
+    reachable.umount()
+    settings.change(reachable.library, {"allow_other": "true"})
+    reachable.mount()
+    assert _read_as_nobody(reachable).stdout == "GGUF"
