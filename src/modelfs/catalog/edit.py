@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from modelfs.catalog import blobs, changes
 from modelfs.catalog.database import Catalog
-from modelfs.catalog.records import Action, ModelRecord, NewModel, facts_to_json
+from modelfs.catalog.records import Action, ModelRecord, NewFile, NewModel, facts_to_json
 from modelfs.names import fold
 from modelfs.types import ModelId
 
@@ -57,6 +57,12 @@ def add_model(catalog: Catalog, new: NewModel) -> ModelId:
     _index(catalog, model)
     changes.log(catalog, "add", model, None, {"name": new.name + new.extension})
     return model
+
+
+def log_move(catalog: Catalog, model: ModelId, originals: Mapping[str, NewFile]) -> None:
+    """Log which originals are about to go, so that they can be put back."""
+    paths = {path: [file.blob, file.mtime_ns] for path, file in originals.items()}
+    changes.log(catalog, "move", model, {"originals": paths}, None)
 
 
 def rename(catalog: Catalog, model: ModelRecord, name: str) -> None:

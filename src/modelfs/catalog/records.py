@@ -22,6 +22,8 @@ Action = Literal[
     "heal",
     "init",
     "category",
+    "move",
+    "return",
 ]
 
 

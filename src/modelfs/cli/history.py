@@ -63,7 +63,8 @@ def undo(
 ) -> None:
     """Take back the latest change, or the one with this number.
 
-    Undoing is a change too: a second undo puts it back.
+    Undoing is a change too: a second undo puts it back. After add --move it puts the originals
+    back where they were; the models stay in the library as well.
 
     Examples:
       modelfs undo
@@ -81,7 +82,8 @@ def undo(
             return
         result = undoing.undo(library, found)
     say(f"took back the {told}: {result}")
-    note("modelfs undo again puts it back")
+    if found.action != "move":
+        note("modelfs undo again puts it back")
 
 
 def _find(library: Library, number: int | None) -> tuple[Change, str]:

@@ -23,12 +23,14 @@ from modelfs.store import Intake, OpenSource, Staged, open_source
 from modelfs.store.trouble import explained
 from modelfs.types import BlobId
 
+Outcome = Literal["added", "already there"]
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
     """What became of one planned model."""
 
-    outcome: Literal["added", "already there"]
+    outcome: Outcome
     model: ModelRecord
     new_bytes: int
     """Bytes that the store did not have."""
@@ -86,7 +88,7 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
             with library.store.entering():
                 lost = [i for i, piece in enumerate(pieces) if not _still_held(library, piece)]
                 if not lost:
-                    added = _commit(library, intake, model, pieces)
+                    added = _commit(library, intake, model, pieces, move=plan.move)
             for i in lost:  # collected since we compared: its bytes must come in after all
                 piece = pieces[i]
                 pieces[i] = _stage(plan, intake, piece.planned, piece.source, piece.sample)
@@ -153,7 +155,12 @@ def _is_whole(library: Library, blob: BlobId, size_bytes: int) -> bool:
 
 
 def _commit(
-    library: Library, intake: Intake, model: PlannedModel, pieces: Sequence[_Piece]
+    library: Library,
+    intake: Intake,
+    model: PlannedModel,
+    pieces: Sequence[_Piece],
+    *,
+    move: bool,
 ) -> Added:
     """Enter the staged bytes and name them, while nothing can be collected."""
     files = [_enter(intake, piece) for piece in pieces]
@@ -164,10 +171,15 @@ def _commit(
         if existing is not None:
             for file in files:  # heals a blob of it that was damaged or missing
                 blobs.remember(library.catalog, file)
-            return Added("already there", existing, new_bytes, shared_bytes)
-        identity = edit.add_model(library.catalog, _new_model(library, model, files))
+            identity = existing.id
+        else:
+            identity = edit.add_model(library.catalog, _new_model(library, model, files))
+        if move:
+            originals = {str(p.planned.source): f for p, f in zip(pieces, files, strict=True)}
+            edit.log_move(library.catalog, identity, originals)
         record = models.get(library.catalog, [identity])[identity]
-    return Added("added", record, new_bytes, shared_bytes)
+    outcome: Outcome = "added" if existing is None else "already there"
+    return Added(outcome, record, new_bytes, shared_bytes)
 
 
 def _new_model(library: Library, model: PlannedModel, files: Sequence[NewFile]) -> NewModel:

@@ -1,9 +1,14 @@
 """Taking back the latest change of a model, from what the change log kept of it."""
 
+import os
+from pathlib import Path
+
 from modelfs.catalog import changes, edit, models
 from modelfs.catalog.records import Change, ModelRecord
 from modelfs.errors import NotFound, Refused
 from modelfs.library.library import Library
+from modelfs.store.outward import put_back
+from modelfs.types import BlobId
 
 
 def history(library: Library, count: int) -> list[tuple[Change, str]]:
@@ -27,8 +32,23 @@ def undo(library: Library, change: Change) -> str:
     later = [c for c in changes.after(library.catalog, change.id) if c.model == change.model]
     if any(_touches(c) & _touches(change) for c in later):
         raise Refused(f"{model.entry_name} has changed again since", "undo the later change first")
+    if change.action == "move":
+        return _return_originals(library, change, model)
     with library.catalog.write():
         return _apply(library, change, model)
+
+
+def _return_originals(library: Library, change: Change, model: ModelRecord) -> str:
+    """Put back what ``add --move`` took, each where it was; the model stays in the library."""
+    originals: dict[str, tuple[BlobId, int]] = dict(change.before or {}).get("originals", {})  # type: ignore[assignment]
+    gone = {Path(path): blob for path, blob in originals.items() if not os.path.lexists(path)}
+    if not gone:
+        raise Refused("there is something at the place of each original", "nothing was put back")
+    for path, (blob, mtime_ns) in gone.items():
+        put_back(library.store, blob, path, mtime_ns)
+    with library.catalog.write():
+        changes.log(library.catalog, "return", model.id, None, {"originals": list(map(str, gone))})
+    return f"put back {', '.join(map(str, gone))}"
 
 
 def _touches(change: Change) -> set[str]:
