@@ -45,18 +45,6 @@ def parse_duration(text: str) -> float:
     return float(number) * _SECONDS[(unit or "s").lower()]
 
 
-def format_duration(seconds: float) -> str:
-    """Write a duration by its two largest parts: ``2 h 5 min``, ``40 s``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 2 * 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} days"
-
-
 def format_time(unix_s: float | None) -> str | None:
     """Write a moment as ISO 8601 in UTC, to the second; None stays None."""
     if unix_s is None:

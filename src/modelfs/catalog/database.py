@@ -99,11 +99,6 @@ class Catalog:
         return rows[0][0] if rows else None
 
     @property
-    def changed_rows(self) -> int:
-        """How many rows the last statement changed."""
-        return self._connection.changes()
-
-    @property
     def last_id(self) -> int:
         """The id of the row that was inserted last."""
         return self._connection.last_insert_rowid()
