@@ -83,12 +83,15 @@ def create_library(store: Path | None, mountpoint: Path | None) -> Library:
     if mountpoint is not None:
         settings = settings.with_value("mount", str(mountpoint))
     check_apart(store_paths.root, settings.mountpoint)
-    BlobStore(store_paths).create()
-    catalog = Catalog.open(store_paths.catalog, create=True)
+    blobs = BlobStore(store_paths)
+    blobs.create()
+    # One at a time: SQLite does not wait for the lock that changing to WAL takes.
+    with blobs.deleting():
+        catalog = Catalog.open(store_paths.catalog, create=True)
+        if changes.newest(catalog)[0] == 0:
+            with catalog.write():
+                changes.log(catalog, "init", ModelId(0), None, {"at": time.time()})
     durable.fsync_folder(store_paths.root)
-    if changes.newest(catalog)[0] == 0:
-        with catalog.write():
-            changes.log(catalog, "init", ModelId(0), None, {"at": time.time()})
     config.save_settings(store_paths.settings, settings)
     if not os.environ.get(paths.LIBRARY_VARIABLE):
         config.remember_store(store_paths.root)
