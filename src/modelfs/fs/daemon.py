@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,14 @@ def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
 
     ``announce`` is called once the kernel has the mount. Raises ModelfsError when it cannot be.
     """
-    with open_library(store) as library:
+    with ExitStack() as stack:
+        library = stack.enter_context(open_library(store))
+        lock = locks.hold(library.paths.mount_lock, exclusive=True, timeout_s=1.0)
         try:
-            with locks.hold(library.paths.mount_lock, exclusive=True, timeout_s=1.0) as lock_fd:
-                _mount(library, lock_fd, links, announce)
+            lock_fd = stack.enter_context(lock)
         except CatalogBusy as error:
             raise Failed("the library is mounted already", "modelfs status says where") from error
+        _mount(library, lock_fd, links, announce)
 
 
 def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path], None]) -> None:

@@ -42,8 +42,11 @@ class Follower:
             found = models.get(self._catalog, ids)
         diff = _NOTHING
         if any(change.action == "category" for change in new):
+            # Rare: everything is made anew, and so everything known is to be forgotten.
+            views = self.tree.views
+            names = frozenset((path, name) for path in views for name in views[path].entries)
+            diff = TreeDiff(names, frozenset(views), frozenset(self.tree.files))
             self.tree = self._build()
-            diff = TreeDiff(frozenset(), frozenset(self.tree.views), frozenset())
         elif new:
             at_ns = int(new[-1].at * 1e9)
             self.tree, diff = self.tree.changed(found.values(), ids - found.keys(), at_ns)

@@ -1,5 +1,6 @@
 """Putting bytes back where a person had them: a file of their own, never a link to the blob."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -42,4 +43,5 @@ def _fill(source: int, fd: int, folder: Path) -> None:
     size_bytes = os.fstat(source).st_size
     durable.require_space(folder, size_bytes, 0)
     durable.preallocate(fd, size_bytes)
-    durable.copy_range(source, fd, 0, size_bytes)
+    if durable.copy_range(source, fd, 0, size_bytes) < size_bytes:
+        raise OSError(errno.EIO, "the blob ends too early")
