@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from faults import tally
+
 XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
 _REAL_HOME = Path.home()
 
@@ -48,3 +50,12 @@ def temporary_home(
         monkeypatch.setenv(variable, str(home / variable.lower()))
     monkeypatch.delenv("MODELFS_LIBRARY", raising=False)
     return home
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was tried."""
+    if lines := tally.lines():
+        terminalreporter.section("tried", sep="-")
+        for line in lines:
+            terminalreporter.write_line(line)
+        tally.keep()

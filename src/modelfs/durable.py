@@ -10,7 +10,8 @@ import errno
 import fcntl
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from modelfs.errors import NoSpace
@@ -56,19 +57,59 @@ def make_folder(path: Path) -> None:
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a small file atomically: after a power cut it has the old bytes or the new ones."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        try:
-            write_all(fd, content)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    beside = path.with_name(f".{path.name}.tmp")
+    with draft(beside, mode) as fd:
+        write_all(fd, content)
+        os.fsync(fd)
+        os.rename(beside, path)
     fsync_folder(path.parent)
+
+
+@contextmanager
+def draft(path: Path, mode: int) -> Iterator[int]:
+    """Give the descriptor of an empty file at ``path`` that nobody else writes meanwhile.
+
+    The caller renames it to where it belongs; when the block fails the file is removed. Give the
+    same name each time: what a killed writer left there is then taken over, not left for ever.
+    """
+    fd = _open_alone(path, mode)
+    try:
+        yield fd
+    except BaseException:
+        # Safety: under our lock this name can only be our draft, or nothing.
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _open_alone(path: Path, mode: int) -> int:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if _is_only_name(path, fd):
+                os.ftruncate(fd, 0)
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _is_only_name(path: Path, fd: int) -> bool:
+    """Say whether an open file is still at ``path`` and nowhere else; drop the name if it is."""
+    try:
+        here, opened = os.lstat(path), os.fstat(fd)
+    except FileNotFoundError:
+        return False
+    if (here.st_dev, here.st_ino) != (opened.st_dev, opened.st_ino):
+        return False  # whoever we waited for has renamed it to where it belongs
+    if opened.st_nlink > 1:
+        # Killed between link and unlink: these are the finished file's bytes, not a draft's.
+        path.unlink()
+        return False
+    return True
 
 
 def write_all(fd: int, content: bytes | memoryview) -> None:
@@ -102,9 +143,11 @@ def rename_without_replacing(source: Path, target: Path) -> None:
     function = _renameat2()
     if function is not None:
         names = os.fsencode(source), os.fsencode(target)
-        if function(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE) == 0:
-            return
-        number = ctypes.get_errno()
+        number = errno.EINTR
+        while number == errno.EINTR:  # Python's own calls go on by themselves, this one does not
+            if function(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE) == 0:
+                return
+            number = ctypes.get_errno()
         if number not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(number, os.strerror(number), str(source), None, str(target))
     os.link(source, target)

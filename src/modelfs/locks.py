@@ -1,4 +1,9 @@
-"""The one place for locks between processes: flock, which the kernel drops when a holder dies."""
+"""The one place for locks between processes: flock, which the kernel drops when a holder dies.
+
+flock keeps no queue: where shared holders follow each other without a gap, one who waits to be
+alone would never be. So each lock has a gate, a second file beside it, that everybody passes with
+the lock still to come: while one waits for the lock, nobody newer overtakes.
+"""
 
 import fcntl
 import os
@@ -9,28 +14,46 @@ from pathlib import Path
 
 from modelfs.errors import CatalogBusy
 
-_RETRY_S = 0.02
+_RETRY_S = 0.005
+_GATE_SUFFIX = ".gate"
 
 
 @contextmanager
 def hold(path: Path, *, exclusive: bool, timeout_s: float) -> Iterator[int]:
     """Hold the lock file at ``path``, creating it; give its descriptor.
 
-    Raises CatalogBusy when another process does not let go within ``timeout_s``.
+    Whoever waits is overtaken by nobody for long, so a lock that is never held for long is never
+    waited for long. A holder must not take the same lock again: one who waits in between would
+    make it wait for itself. Raises CatalogBusy when others do not let go within ``timeout_s``.
     """
+    deadline = time.monotonic() + timeout_s
+    with _opened(path) as fd:
+        with _opened(path.with_name(path.name + _GATE_SUFFIX)) as gate:
+            in_time = _wait(gate, exclusive=True, deadline=deadline)
+            in_time = in_time and _wait(fd, exclusive=exclusive, deadline=deadline)
+        if not in_time:
+            raise CatalogBusy(
+                f"another modelfs command has been using {path.parent} for {timeout_s:.0f} s",
+                "wait for it to finish and try again",
+            )
+        yield fd
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        deadline = time.monotonic() + timeout_s
-        while not take(fd, exclusive=exclusive):
-            if time.monotonic() >= deadline:
-                raise CatalogBusy(
-                    f"another modelfs command has been using {path.parent} for {timeout_s:.0f} s",
-                    "wait for it to finish and try again",
-                )
-            time.sleep(_RETRY_S)
         yield fd
     finally:
         os.close(fd)
+
+
+def _wait(fd: int, *, exclusive: bool, deadline: float) -> bool:
+    while not take(fd, exclusive=exclusive):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_RETRY_S)
+    return True
 
 
 def take(fd: int, *, exclusive: bool) -> bool:

@@ -66,6 +66,21 @@ class StorePaths:
         return self.root / "quarantine"
 
     @property
+    def rebuilt_catalog(self) -> Path:
+        """A rebuilt catalogue that is complete and about to take the lost one's place."""
+        return self.root / "catalog.rebuilt.sqlite3"
+
+    @property
+    def snapshots(self) -> Path:
+        """Copies of the catalogue, the newest and a few older ones."""
+        return self.root / "snapshots"
+
+    @property
+    def lost_found(self) -> Path:
+        """What was in the way and is nobody's: kept, never collected."""
+        return self.root / "lost+found"
+
+    @property
     def scratch(self) -> Path:
         """What tools write that is no model."""
         return self.root / "scratch"
@@ -84,6 +99,11 @@ class StorePaths:
     def lock(self) -> Path:
         """Shared around rename-and-commit, exclusive while blobs are deleted."""
         return self.root / "store.lock"
+
+    @property
+    def use_lock(self) -> Path:
+        """Shared by everybody who has the library open, exclusive while it is rebuilt."""
+        return self.root / "use.lock"
 
     @property
     def mount_lock(self) -> Path:

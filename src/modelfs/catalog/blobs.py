@@ -29,7 +29,8 @@ def remember(catalog: Catalog, file: NewFile) -> None:
     """Record a blob whose bytes are durable; inside ``write()``. Heals one that was damaged."""
     catalog.rows(
         "INSERT INTO blob VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
-        "SET sha256 = coalesce(sha256, excluded.sha256)",
+        "SET sha256 = coalesce(sha256, excluded.sha256), size_bytes = excluded.size_bytes, "
+        "sample = excluded.sample",  # of a blob that was lost they are not known
         [file.blob, file.size_bytes, file.sample, file.sha256, time.time()],
     )
     catalog.rows("INSERT OR IGNORE INTO copy (blob, pool) VALUES (?, 1)", [file.blob])

@@ -3,10 +3,11 @@
 import json
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from modelfs.catalog.database import Catalog
 from modelfs.catalog.records import Action, Change
-from modelfs.types import ChangeId, ModelId
+from modelfs.types import BlobId, ChangeId, ModelId
 
 
 def log(
@@ -30,6 +31,11 @@ def newest(catalog: Catalog) -> tuple[ChangeId, float]:
     return (ChangeId(rows[0][0]), rows[0][1]) if rows else (ChangeId(0), 0.0)
 
 
+def latest_moment(catalog: Catalog) -> float:
+    """Return the latest moment at which anything was changed by the clock of then; 0 for none."""
+    return float(catalog.value("SELECT max(at) FROM change") or 0)
+
+
 def after(catalog: Catalog, seen: ChangeId) -> list[Change]:
     """Return the changes behind one that was seen, oldest first."""
     return _changes(catalog, "WHERE id > ? ORDER BY id", [seen])
@@ -38,6 +44,45 @@ def after(catalog: Catalog, seen: ChangeId) -> list[Change]:
 def latest(catalog: Catalog, count: int) -> list[Change]:
     """Return the last changes, newest first."""
     return _changes(catalog, "ORDER BY id DESC LIMIT ?", [count])
+
+
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """What the log still says of a model, whatever became of its rows."""
+
+    name: str | None
+    category: str | None
+    tags: tuple[str, ...]
+    added_at: float
+    trashed_at: float | None
+    emptied: bool
+    """Whether it was deleted for good."""
+
+
+def last_known(catalog: Catalog, model: ModelId) -> LastKnown:
+    """Return what the log says of one model; None and empty where it is silent."""
+    found = _changes(catalog, "WHERE model = ? ORDER BY id", [model])
+    said = [dict(change.after) for change in found if change.after]
+    latest = {key: value for values in said for key, value in values.items()}
+    tags, trashed_at = latest.get("tags"), latest.get("trashed_at")
+    return LastKnown(
+        name=str(latest["name"]) if "name" in latest else None,
+        category=str(latest["category"]) if "category" in latest else None,
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        added_at=found[0].at if found else 0.0,
+        trashed_at=trashed_at if isinstance(trashed_at, float) else None,
+        emptied=any(change.action == "empty" for change in found),
+    )
+
+
+def originals(catalog: Catalog, blob: BlobId) -> list[str]:
+    """Return the paths from which ``add --move`` took this blob."""
+    rows = catalog.rows(
+        "SELECT DISTINCT o.key FROM change, json_each(change.before, '$.originals') o "
+        "WHERE change.action = 'move' AND o.value ->> 0 = ?",
+        [blob],
+    )
+    return [row[0] for row in rows]
 
 
 def names_of_the_gone(catalog: Catalog, ids: Collection[ModelId]) -> dict[ModelId, str]:

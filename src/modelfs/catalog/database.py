@@ -5,7 +5,7 @@ would drop SQLite's POSIX locks. One ``Catalog`` belongs to one thread at a time
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import Any
 
 import apsw
 
+from modelfs.catalog.waiting import patience
 from modelfs.errors import CatalogBusy, Damaged, Failed, ModelfsError, NoSpace, NotFound
 
 APPLICATION_ID = 0x6D6F6673
 """'mofs' in the SQLite header, so that a stranger's database is not taken for ours."""
 
-BUSY_TIMEOUT_MS = 15_000
+BUSY_TIMEOUT_S = 15.0
 
 Row = tuple[Any, ...]
 
@@ -26,8 +27,9 @@ Row = tuple[Any, ...]
 class Catalog:
     """One connection to the catalogue of a library."""
 
-    def __init__(self, file: Path, connection: apsw.Connection) -> None:
+    def __init__(self, file: Path, connection: apsw.Connection, *, is_read_only: bool) -> None:
         self.file = file
+        self.is_read_only = is_read_only
         self._connection = connection
 
     @classmethod
@@ -41,11 +43,13 @@ class Catalog:
             flags |= apsw.SQLITE_OPEN_CREATE
         if not create and not file.exists():
             raise NotFound(f"there is no library in {file.parent}", "make one: modelfs init")
-        with _translated(file):
+        with translated(file):
             connection = apsw.Connection(str(file), flags=flags)
             try:
-                connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+                connection.set_busy_handler(patience(BUSY_TIMEOUT_S))
                 _check_ours(file, connection)
+                if not create and _version(connection) == 0:
+                    raise Damaged(f"the catalogue {file} is empty", "run: modelfs doctor")
                 if read_only and _version(connection) < migrations()[-1][0]:
                     connection.close()
                     cls.open(file).close()
@@ -57,7 +61,7 @@ class Catalog:
             except BaseException:
                 connection.close()
                 raise
-        return cls(file, connection)
+        return cls(file, connection, is_read_only=read_only)
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,7 +70,7 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[None]:
         """See one consistent state for several queries."""
-        with _translated(self.file):
+        with translated(self.file):
             if self._connection.in_transaction:
                 yield
                 return
@@ -79,7 +83,7 @@ class Catalog:
     @contextmanager
     def write(self) -> Iterator[None]:
         """Change everything inside or nothing; durable when the block is left (FULL)."""
-        with _translated(self.file):
+        with translated(self.file):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -90,7 +94,7 @@ class Catalog:
 
     def rows(self, sql: str, bindings: Sequence[object] = ()) -> list[Row]:
         """Run a statement to its end and give all its rows."""
-        with _translated(self.file):
+        with translated(self.file):
             return self._connection.execute(sql, bindings).fetchall()
 
     def value(self, sql: str, bindings: Sequence[object] = ()) -> Any:
@@ -108,15 +112,29 @@ class Catalog:
         return int(self.value("PRAGMA data_version"))
 
     def problems(self) -> list[str]:
-        """Check the file's structure and references; give what is wrong."""
-        with _translated(self.file):
-            found = [str(row[0]) for row in self.rows("PRAGMA quick_check(20)")]
-            problems = [text for text in found if text != "ok"]
-            problems += [
-                f"row {row[1]} of {row[0]} points at a missing row of {row[2]}"
-                for row in self.rows("PRAGMA foreign_key_check")
-            ]
-        return problems
+        """Check every page, index and reference; give what is wrong."""
+        return self.broken_pages() + [
+            f"row {row[1]} of {row[0]} points at a missing row of {row[2]}"
+            for row in self.rows("PRAGMA foreign_key_check")
+        ]
+
+    def broken_pages(self) -> list[str]:
+        """Check every page and index, not the references; give what is wrong."""
+        with self.read():
+            # FTS5 checks its index against what it remembers from before others wrote to it, and
+            # finds damage where there is none, unless a query had it look afresh.
+            with suppress(Damaged):
+                self.rows("SELECT 1 FROM model_text WHERE rowid = 0")
+            try:
+                found = [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)")]
+            except Damaged as error:  # too damaged to be looked through
+                return [error.message]
+        return [text for text in found if text != "ok"]
+
+    def renew_indexes(self) -> None:
+        """Make all indexes again from the tables, the one of the search too. In ``write()``."""
+        self.rows("REINDEX")
+        self.rows("INSERT INTO model_text (model_text) VALUES ('rebuild')")
 
 
 def _roll_back(connection: apsw.Connection) -> None:
@@ -188,7 +206,8 @@ def _check_version(file: Path, connection: apsw.Connection) -> None:
 
 
 @contextmanager
-def _translated(file: Path) -> Iterator[None]:
+def translated(file: Path) -> Iterator[None]:
+    """Raise our errors for SQLite's."""
     try:
         yield
     except apsw.Error as error:

@@ -54,7 +54,7 @@ def add_model(catalog: Catalog, new: NewModel) -> ModelId:
         )
     for origin, names in (("user", new.tags), ("auto", new.auto_tags)):
         _insert_tags(catalog, model, names, origin)
-    _index(catalog, model)
+    index(catalog, model)
     changes.log(catalog, "add", model, None, {"name": new.name + new.extension})
     return model
 
@@ -90,7 +90,7 @@ def _set(
     if "name" in after:
         key = fold(f"{after['name']}{model.extension}")
         catalog.rows("UPDATE model SET entry_key = ? WHERE id = ?", [key, model.id])
-    _index(catalog, model.id)
+    index(catalog, model.id)
     changes.log(catalog, "set", model.id, before, after)
 
 
@@ -116,7 +116,7 @@ def untag(catalog: Catalog, model: ModelRecord, names: Collection[str]) -> None:
 
 def _log_tags(catalog: Catalog, action: Action, model: ModelRecord, now: set[str]) -> None:
     catalog.rows("UPDATE model SET changed_at = ? WHERE id = ?", [time.time(), model.id])
-    _index(catalog, model.id)
+    index(catalog, model.id)
     changes.log(catalog, action, model.id, {"tags": list(model.tags)}, {"tags": sorted(now)})
 
 
@@ -133,7 +133,7 @@ def restore(catalog: Catalog, model: ModelRecord, name: str) -> None:
         "UPDATE model SET trashed_at = NULL, name = ?, entry_key = ?, changed_at = ? WHERE id = ?",
         [name, fold(name + model.extension), time.time(), model.id],
     )
-    _index(catalog, model.id)
+    index(catalog, model.id)
     before = {"trashed_at": model.trashed_at, "name": model.name}
     changes.log(catalog, "restore", model.id, before, {"trashed_at": None, "name": name})
 
@@ -165,7 +165,7 @@ def _insert_tags(catalog: Catalog, model: ModelId, names: Collection[str], origi
         )
 
 
-def _index(catalog: Catalog, model: ModelId) -> None:
+def index(catalog: Catalog, model: ModelId) -> None:
     """Renew what full-text search knows of a model."""
     catalog.rows("DELETE FROM model_text WHERE rowid = ?", [model])
     catalog.rows(

@@ -24,6 +24,7 @@ Action = Literal[
     "category",
     "move",
     "return",
+    "recover",
 ]
 
 
@@ -90,6 +91,8 @@ class ModelRecord:
     @property
     def short_id(self) -> str:
         """Six digits of its largest file's content: tells models of one name apart."""
+        if not self.files:  # only in a damaged catalogue
+            return f"{self.id:06x}"
         return max(self.files, key=lambda file: (file.size_bytes, file.path)).blob[:6]
 
     @property
@@ -101,7 +104,7 @@ class ModelRecord:
     @property
     def state(self) -> State:
         """The worst state of its files."""
-        states = {file.state for file in self.files}
+        states = {file.state for file in self.files} or {"missing"}
         return "missing" if "missing" in states else "damaged" if "damaged" in states else "ok"
 
     @property

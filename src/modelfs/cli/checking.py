@@ -11,13 +11,14 @@ import typer
 from modelfs.cli import options
 from modelfs.cli.output import note, print_json, say
 from modelfs.cli.progress import Bars, bars
+from modelfs.cli.rebuilding import rebuild_catalog
 from modelfs.cli.tables import Cell, print_card
 from modelfs.errors import BadInput, Damaged
 from modelfs.units import format_count, format_size
 
 if TYPE_CHECKING:
     from modelfs.library import Library
-    from modelfs.library.check import Checked, CheckSummary
+    from modelfs.library.checked import Checked, CheckSummary
     from modelfs.library.health import Check
 
 _NAME_WIDTH = 11
@@ -54,7 +55,7 @@ def verify(
       modelfs verify --seal --json
     """
     from modelfs.library import open_library
-    from modelfs.library.check import CheckSummary
+    from modelfs.library.checked import CheckSummary
 
     if max_time is not None and not (data or seal):
         raise BadInput("--max-time limits reading", "give --data or --seal with it")
@@ -99,8 +100,10 @@ def _checks(
 
 
 def _tell(checked: Checked) -> None:
-    whom = ", ".join(checked.models) or f"blob {checked.finding.blob}, which no model has"
-    say(f"{whom}: {checked.finding.detail}", "bold red" if checked.finding.is_damage else "yellow")
+    from modelfs.library.checked import whom
+
+    style = "bold red" if checked.finding.is_damage else "yellow"
+    say(f"{whom(checked)}: {checked.finding.detail}", style)
     say(f"  {checked.action}")
 
 
@@ -131,15 +134,31 @@ def _document(summary: CheckSummary, findings: list[Checked]) -> dict[str, objec
     }
 
 
-def doctor(as_json: options.Json = False) -> None:
+def doctor(
+    rebuild: Annotated[
+        bool,
+        options.flag("--rebuild", help="Make a lost or damaged catalogue again."),
+    ] = False,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    as_json: options.Json = False,
+) -> None:
     """Look for what is wrong with store, catalogue and mount, and say how to mend it.
 
-    Exit 1 when there is a problem; warnings alone are 0.
+    Exit 1 when there is a problem; warnings alone are 0. --rebuild brings a catalogue back from
+    what can be read of it, its last snapshot and the blobs, after showing what comes back; the
+    old one is kept in the store's lost+found.
 
     Examples:
       modelfs doctor
       modelfs doctor --json
+      modelfs doctor --rebuild --dry-run
     """
+    if rebuild:
+        rebuild_catalog(dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if dry_run or yes:
+        raise BadInput("--dry-run and --yes belong to --rebuild", "doctor alone changes nothing")
     checks = []
     for check in _health():
         checks.append(check)
@@ -157,12 +176,13 @@ def _health() -> Iterator[Check]:
     from modelfs.fs.health import check_mount
     from modelfs.library import open_library
     from modelfs.library.health import Check, check_library
+    from modelfs.library.rows import REBUILD
 
     try:
         library = open_library()
     except Damaged as error:
         why = "without it nobody knows what the blobs are"
-        yield Check("catalogue", "problem", error.message, why, "restore it from a backup")
+        yield Check("catalogue", "problem", error.message, why, REBUILD)
         return
     with library:
         yield from check_library(library)

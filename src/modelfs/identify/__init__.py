@@ -5,6 +5,7 @@ bounded, never execute or unpickle what they read, and never raise on bad bytes.
 """
 
 from modelfs.identify.describe import Identification, identify
+from modelfs.identify.formats import usual_extension
 from modelfs.identify.grouping import Group, Grouping, Skip, companions, group
 from modelfs.identify.names import is_unfinished, quant_from_name, telling_name
 from modelfs.identify.taxonomy import Category, Taxonomy, load_taxonomy
@@ -23,4 +24,5 @@ __all__ = [
     "load_taxonomy",
     "quant_from_name",
     "telling_name",
+    "usual_extension",
 ]

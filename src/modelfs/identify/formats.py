@@ -44,6 +44,11 @@ def read_header(file: SourceFile) -> Reading:
     return _by_magic(head, file.path)
 
 
+def usual_extension(format_name: str) -> str:
+    """Return the extension that a single file of this format has, or an empty text."""
+    return str(load_table("formats")["extension"].get(format_name, ""))
+
+
 def _by_magic(head: bytes, path: str) -> Reading:
     for row in load_table("formats")["magic"]:
         suffixes = tuple(row.get("suffixes", ("",)))

@@ -89,10 +89,11 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
                 lost = [i for i, piece in enumerate(pieces) if not _still_held(library, piece)]
                 if not lost:
                     added = _commit(library, intake, model, pieces, move=plan.move)
+                    # Under the lock still: no check shall take this for a move that was cut off.
+                    left = _remove_originals(pieces) if plan.move else []
             for i in lost:  # collected since we compared: its bytes must come in after all
                 piece = pieces[i]
                 pieces[i] = _stage(plan, intake, piece.planned, piece.source, piece.sample)
-        left = _remove_originals(pieces) if plan.move else []
     return Added(added.outcome, added.model, added.new_bytes, added.shared_bytes, left)
 
 

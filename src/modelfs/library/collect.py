@@ -3,6 +3,7 @@
 import stat
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from modelfs.catalog import blobs
 from modelfs.library.library import Library, require_store
 from modelfs.progress import Progress, Report, silent
 from modelfs.store import sweep
+from modelfs.store.strays import is_blob_name
 from modelfs.types import BlobId
 
 _BATCH = 64
@@ -58,8 +60,8 @@ def _blobs(library: Library, grace_s: float) -> list[Leftover]:
         old = [b for b in unnamed if now - blobs.added_at(library.catalog, b.id) >= grace_s]
     found = [Leftover("unnamed", blob.size_bytes, blob=blob.id) for blob in old]
     for blob, status in library.store.listed():
-        if stat.S_ISDIR(status.st_mode):  # not made here, so not ours to remove
-            continue
+        if stat.S_ISDIR(status.st_mode) or not is_blob_name(blob):
+            continue  # not made here, so not ours to remove: verify moves it to lost+found
         if blob not in known and sweep.age_s(status) >= grace_s:
             found.append(Leftover("unknown", sweep.freed_bytes(status), blob=blob))
     return found
@@ -75,11 +77,13 @@ def _quarantine(library: Library) -> list[Leftover]:
     """Damaged bytes whose blob has been healed or is named by nothing any more."""
     found = []
     for path in sorted(library.paths.quarantine.iterdir()):
-        if path.is_dir() and not path.is_symlink():
+        name = path.name.partition(".")[0]
+        if not is_blob_name(name) or (path.is_dir() and not path.is_symlink()):
             continue
-        blob = blobs.get(library.catalog, BlobId(path.name.partition(".")[0]))
+        blob = blobs.get(library.catalog, BlobId(name))
         if blob is None or blob.state == "ok":
-            found.append(Leftover("quarantined", path.lstat().st_size, path=path))
+            with suppress(FileNotFoundError):  # collected by another since it was listed
+                found.append(Leftover("quarantined", path.lstat().st_size, path=path))
     return found
 
 

@@ -1,18 +1,23 @@
 """What ``doctor`` looks at in store and catalogue: each check says what, why, and how to mend."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from modelfs import durable
-from modelfs.catalog import models
+from modelfs.catalog import changes, models
 from modelfs.catalog.filters import Condition, Filter
 from modelfs.errors import ModelfsError
-from modelfs.library.check import CheckSummary, look
+from modelfs.library import rows
+from modelfs.library.check import clear, look_at_blobs
+from modelfs.library.checked import Checked, CheckSummary, whom
 from modelfs.library.collect import plan_collection
 from modelfs.library.library import Library
-from modelfs.units import format_count, format_size
+from modelfs.library.rows import REBUILD
+from modelfs.library.snapshots import snapshots
+from modelfs.units import format_count, format_size, format_time
 
 Verdict = Literal["ok", "warning", "problem"]
 
@@ -39,10 +44,7 @@ def check_library(library: Library) -> Iterator[Check]:
             yield Check(name, "problem", error.message, "it could not be looked at", _MEND)
 
 
-_MEND = (
-    "the bytes are still in the store; a new library takes them from their originals: "
-    "modelfs init --store DIR"
-)
+_MEND = f"the bytes are still in the store: {REBUILD}"
 
 
 def _store(library: Library) -> Check:
@@ -69,28 +71,64 @@ def _space(library: Library) -> Check:
 
 
 def _catalog(library: Library) -> Check:
-    problems = library.catalog.problems()
-    return Check(
-        "catalogue",
-        "problem" if problems else "ok",
-        "; ".join(problems[:3]) or "structure and references are sound",
-        "it knows what every blob is",
-        f"keep a copy of {library.paths.catalog} and report this" if problems else "",
-    )
+    found = list(rows.check_catalog(library))
+    return _summed_up("catalogue", "every page and row read", found, "it knows what every blob is")
 
 
 def _blobs(library: Library) -> Check:
     summary = CheckSummary()
-    findings = list(look(library, summary))
-    damaged = any(found.finding.is_damage for found in findings)
-    details = [f"{', '.join(f.models) or f.finding.blob}: {f.finding.detail}" for f in findings]
+    found = [*clear(library), *look_at_blobs(library, summary)]
+    counted = f"{format_count(summary.looked_at, 'blob')} looked at"
+    return _summed_up("blobs", counted, found, "a name without its bytes cannot be read")
+
+
+_TOLD = 5
+"""Findings of one check that are told in full."""
+
+
+def _summed_up(name: str, looked_at: str, found: Sequence[Checked], why: str) -> Check:
+    damaged = any(checked.finding.is_damage for checked in found)
+    details = [f"{whom(checked)}: {checked.finding.detail}" for checked in found[:_TOLD]]
+    more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
     return Check(
-        "blobs",
-        "problem" if damaged else "warning" if findings else "ok",
-        "; ".join([f"{format_count(summary.looked_at, 'blob')} looked at", *details]),
-        "a name without its bytes cannot be read",
-        "; ".join(dict.fromkeys(found.action for found in findings)),
+        name,
+        "problem" if damaged else "warning" if found else "ok",
+        "; ".join([looked_at, *details, *more]),
+        why,
+        "; ".join(dict.fromkeys(checked.action for checked in found[:_TOLD])),
     )
+
+
+def _snapshots(library: Library) -> Check:
+    last = next(iter(snapshots(library.paths)), None)
+    newest, changed_at = changes.newest(library.catalog)
+    behind = last is None or (last.change != newest and changed_at - last.taken_at > _LATE_S)
+    found = "none yet" if last is None else f"the last one is of {format_time(last.taken_at)}"
+    return Check(
+        "snapshots",
+        "warning" if behind else "ok",
+        found,
+        "a catalogue that is lost is rebuilt from the last one",
+        f"see that {library.paths.snapshots} can be written" if behind else "",
+    )
+
+
+_LATE_S = 86400.0
+
+
+def _clock(library: Library) -> Check:
+    ahead_s = changes.latest_moment(library.catalog) - time.time()
+    behind = ahead_s > _CLOCK_SLACK_S
+    return Check(
+        "clock",
+        "warning" if behind else "ok",
+        f"{ahead_s:.0f} s behind the last change" if behind else "not behind the last change",
+        "what is old or unused is told by it; nothing else is",
+        "set it (date); what it made younger stays until it has caught up" if behind else "",
+    )
+
+
+_CLOCK_SLACK_S = 60.0
 
 
 def _damaged(library: Library) -> Check:
@@ -125,4 +163,6 @@ _CHECKS = {
     "blobs": _blobs,
     "damage": _damaged,
     "leftovers": _leftovers,
+    "snapshots": _snapshots,
+    "clock": _clock,
 }

@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from modelfs import config, durable, paths
+from modelfs import config, durable, locks, paths
 from modelfs.catalog import categories, changes
 from modelfs.catalog.database import Catalog
 from modelfs.config import Settings
-from modelfs.errors import BadInput, NotFound
+from modelfs.errors import BadInput, CatalogBusy, Damaged, NotFound
 from modelfs.identify import Taxonomy, load_taxonomy
 from modelfs.layouts import Layout, load_layouts
+from modelfs.library.snapshots import keep_snapshot
 from modelfs.paths import StorePaths
 from modelfs.store import BlobStore
 from modelfs.types import ModelId
@@ -22,8 +23,12 @@ from modelfs.types import ModelId
 class Library:
     """A library that is open. One per thread; close it or use it in a ``with``."""
 
-    def __init__(self, store_paths: StorePaths, catalog: Catalog, settings: Settings) -> None:
+    def __init__(
+        self, store_paths: StorePaths, catalog: Catalog, settings: Settings, use: int | None = None
+    ) -> None:
         self.paths = store_paths
+        self._use = use
+        """The lock that says that somebody has this library open."""
         self.catalog = catalog
         self.settings = settings
         disk = os.statvfs(store_paths.root)
@@ -41,17 +46,22 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Close the catalogue."""
+        """Close the catalogue, and copy it if it changed and the last copy is old."""
+        if not self.catalog.is_read_only:
+            keep_snapshot(self.store, self.catalog)
         self.catalog.close()
+        if self._use is not None:
+            os.close(self._use)
+            self._use = None
 
     @property
     def mountpoint(self) -> Path:
         """Where this library is, or will be, mounted."""
         return self.settings.mountpoint
 
-    @cached_property
+    @property
     def taxonomy(self) -> Taxonomy:
-        """The shipped categories and the user's."""
+        """The shipped categories and the user's, those too that another process just added."""
         return load_taxonomy().with_added(categories.added(self.catalog))
 
     @cached_property
@@ -67,9 +77,43 @@ def open_library(store: Path | None = None, *, read_only: bool = False) -> Libra
     """
     store_paths = StorePaths(store or config.configured_store())
     settings = config.load_settings(store_paths.settings)
-    catalog = Catalog.open(store_paths.catalog, read_only=read_only)
+    use = _take_part(store_paths)
+    try:
+        check_not_lost(store_paths)
+        catalog = Catalog.open(store_paths.catalog, read_only=read_only)
+    except BaseException:
+        if use is not None:
+            os.close(use)
+        raise
     _raise_descriptor_limit()
-    return Library(store_paths, catalog, settings)
+    return Library(store_paths, catalog, settings, use)
+
+
+def check_not_lost(store_paths: StorePaths) -> None:
+    """Raise Damaged when there are blobs and no catalogue that knows them.
+
+    A new one in its place would know nothing, and ``gc`` would take all of them for leftovers.
+    """
+    catalog = store_paths.catalog
+    if catalog.exists() and catalog.stat().st_size > 0:
+        return
+    if store_paths.rebuilt_catalog.exists() or any(store_paths.blobs.glob("??/*")):
+        raise Damaged(
+            f"the catalogue {catalog} is lost; the blobs are there", "run: modelfs doctor --rebuild"
+        )
+
+
+def _take_part(store_paths: StorePaths) -> int | None:
+    """Say that we have the library open, until the descriptor closes; None on a read-only disk."""
+    flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+    try:
+        fd = os.open(store_paths.use_lock, flags, 0o600)
+    except OSError:
+        return None
+    if locks.take(fd, exclusive=False):
+        return fd
+    os.close(fd)
+    raise CatalogBusy("the catalogue is being rebuilt", "wait for modelfs doctor --rebuild to end")
 
 
 def create_library(store: Path | None, mountpoint: Path | None) -> Library:
@@ -86,7 +130,9 @@ def create_library(store: Path | None, mountpoint: Path | None) -> Library:
     blobs = BlobStore(store_paths)
     blobs.create()
     # One at a time: SQLite does not wait for the lock that changing to WAL takes.
+    use = _take_part(store_paths)
     with blobs.deleting():
+        check_not_lost(store_paths)
         catalog = Catalog.open(store_paths.catalog, create=True)
         if changes.newest(catalog)[0] == 0:
             with catalog.write():
@@ -95,7 +141,7 @@ def create_library(store: Path | None, mountpoint: Path | None) -> Library:
     config.save_settings(store_paths.settings, settings)
     if not os.environ.get(paths.LIBRARY_VARIABLE):
         config.remember_store(store_paths.root)
-    return Library(store_paths, catalog, settings)
+    return Library(store_paths, catalog, settings, use)
 
 
 def check_apart(store: Path, mountpoint: Path) -> None:

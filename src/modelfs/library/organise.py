@@ -81,7 +81,6 @@ def add_category(library: Library, category: str, title: str = "") -> str:
     known = library.taxonomy.check_new_id(category)
     with library.catalog.write():
         categories.add(library.catalog, known, title or known.rpartition("/")[2])
-    library.__dict__.pop("taxonomy", None)
     return known
 
 

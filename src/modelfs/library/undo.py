@@ -1,13 +1,14 @@
 """Taking back the latest change of a model, from what the change log kept of it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from modelfs.catalog import changes, edit, models
 from modelfs.catalog.records import Change, ModelRecord
 from modelfs.errors import NotFound, Refused
 from modelfs.library.library import Library
-from modelfs.store.outward import put_back
+from modelfs.store.outward import is_back, put_back
 from modelfs.types import BlobId
 
 
@@ -42,13 +43,22 @@ def _return_originals(library: Library, change: Change, model: ModelRecord) -> s
     """Put back what ``add --move`` took, each where it was; the model stays in the library."""
     originals: dict[str, tuple[BlobId, int]] = dict(change.before or {}).get("originals", {})  # type: ignore[assignment]
     gone = {Path(path): blob for path, blob in originals.items() if not os.path.lexists(path)}
-    if not gone:
+    if not gone and not _are_back(library, originals):
         raise Refused("there is something at the place of each original", "nothing was put back")
     for path, (blob, mtime_ns) in gone.items():
         put_back(library.store, blob, path, mtime_ns)
+    returned = list(map(str, gone or originals))
     with library.catalog.write():
-        changes.log(library.catalog, "return", model.id, None, {"originals": list(map(str, gone))})
-    return f"put back {', '.join(map(str, gone))}"
+        changes.log(library.catalog, "return", model.id, None, {"originals": returned})
+    return f"put back {', '.join(returned)}"
+
+
+def _are_back(library: Library, originals: Mapping[str, tuple[BlobId, int]]) -> bool:
+    """Say whether an undo that was killed had put all of them back and only not said so yet."""
+    return all(
+        is_back(library.store, blob, Path(path), mtime_ns)
+        for path, (blob, mtime_ns) in originals.items()
+    )
 
 
 def _touches(change: Change) -> set[str]:

@@ -6,7 +6,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelfs import durable, locks
@@ -16,7 +16,11 @@ from modelfs.types import BlobId
 
 BLOB_MODE = 0o444
 LOCK_TIMEOUT_S = 60.0
-_FANOUT = [f"{number:02x}" for number in range(256)]
+
+
+def fanout() -> list[str]:
+    """Return the names of the folders of ``blobs/``."""
+    return [f"{number:02x}" for number in range(256)]
 
 
 class BlobStore:
@@ -31,13 +35,24 @@ class BlobStore:
         with explained(f"{self.paths.root} cannot be made"):
             durable.make_folder(self.paths.root)
             self.paths.root.chmod(0o700)
-            for folder in (self.paths.staging, self.paths.quarantine, self.paths.scratch):
+            for folder in (
+                self.paths.staging,
+                self.paths.quarantine,
+                self.paths.snapshots,
+                self.paths.lost_found,
+                self.paths.scratch,
+            ):
                 durable.make_folder(folder)
-            if len(list(self.paths.blobs.glob("??"))) == len(_FANOUT):
-                return
             durable.make_folder(self.paths.blobs)
-            for name in _FANOUT:
-                (self.paths.blobs / name).mkdir(exist_ok=True)
+            self.make_folders()
+
+    def make_folders(self) -> None:
+        """Make those folders of ``blobs/`` that are not there, durably."""
+        there = set(os.listdir(self.paths.blobs))
+        missing = [name for name in fanout() if name not in there]
+        for name in missing:
+            (self.paths.blobs / name).mkdir(exist_ok=True)
+        if missing:
             durable.fsync_folder(self.paths.blobs)
 
     def path(self, blob: BlobId) -> Path:
@@ -59,14 +74,16 @@ class BlobStore:
         return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
 
     def listed(self) -> Iterator[tuple[BlobId, os.stat_result]]:
-        """Give everything in ``blobs/`` by its name, whatever it is."""
-        for name in _FANOUT:
+        """Give everything that is in the folder of its name, whatever it is."""
+        for name in fanout():
             folder = self.paths.blobs / name
             if not folder.is_dir():
                 continue
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
-                    yield BlobId(entry.name), entry.stat(follow_symlinks=False)
+                    if entry.name.startswith(name):
+                        with suppress(FileNotFoundError):  # collected since it was listed
+                            yield BlobId(entry.name), entry.stat(follow_symlinks=False)
 
     @contextmanager
     def entering(self) -> Iterator[None]:

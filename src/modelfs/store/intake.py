@@ -6,7 +6,6 @@ follows with the catalogue's transaction. Whatever happens before leaves only fi
 """
 
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,8 @@ from modelfs.hashing import Digests, Hasher
 from modelfs.progress import Progress, Report
 from modelfs.store.blobs import BLOB_MODE, BlobStore
 from modelfs.store.source import OpenSource
+from modelfs.store.staging import free_name, new_file
+from modelfs.store.strays import set_aside
 from modelfs.store.trouble import explained
 from modelfs.types import BlobId
 
@@ -65,7 +66,7 @@ class Intake:
 
     def can_clone(self, source: OpenSource) -> bool:
         """Say whether this source can be reflinked into the store, by trying."""
-        path, fd = self._new_file()
+        path, fd = new_file(self._store, "add")
         try:
             return durable.clone(source.fd, fd)
         finally:
@@ -75,7 +76,7 @@ class Intake:
     def copy(self, source: OpenSource, sample: str, *, seal: bool) -> Staged:
         """Copy or reflink a source into staging, hashed and durable; its owner keeps it."""
         with explained(f"{source.path} cannot be copied into {self._store.paths.root}"):
-            path, fd = self._new_file()
+            path, fd = new_file(self._store, "add")
             staged = Staged(source.size_bytes, sample, Digests("", None), fd, path)
             self._open.append(staged)
             staged.digests = self._fill(source, fd, seal=seal)
@@ -157,19 +158,9 @@ class Intake:
         finally:
             os.close(fd)
 
-    def _free_name(self) -> Path:
-        return self._store.paths.staging / f"add-{os.getpid()}-{secrets.token_hex(6)}"
-
-    def _new_file(self) -> tuple[Path, int]:
-        path = self._free_name()
-        with self._store.entering():  # so that no sweep sees the file before its lock
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            locks.take(fd, exclusive=True)
-        return path, fd
-
     def _can_link(self, source: OpenSource) -> bool:
         """Say whether the source can get a second name here, by trying: bind mounts refuse."""
-        path = self._free_name()
+        path = free_name(self._store, "add")
         with self._store.entering():
             try:
                 os.link(source.path, path, follow_symlinks=False)
@@ -181,7 +172,7 @@ class Intake:
     def _link(self, staged: Staged) -> None:
         source = staged.link_from
         assert source is not None
-        path = self._free_name()
+        path = free_name(self._store, "add")
         os.link(source.path, path, follow_symlinks=False)
         staged.path = path
         if not source.is_still_at(path):
@@ -279,18 +270,3 @@ def _is_intact(path: Path, blob: BlobId) -> bool:
             file.fileno(), size_bytes, seal=False, advance=lambda _: None
         )
     return digests.xxh3 == blob.partition("~")[0]
-
-
-def set_aside(store: BlobStore, blob: BlobId) -> Path:
-    """Move a damaged blob to the quarantine, durably; never replaces one that is there."""
-    number = 0
-    while True:
-        target = store.paths.quarantine / (f"{blob}.{number}" if number else blob)
-        try:
-            durable.rename_without_replacing(store.path(blob), target)
-        except FileExistsError:
-            number += 1
-            continue
-        durable.fsync_folder(target.parent)
-        durable.fsync_folder(store.path(blob).parent)
-        return target

@@ -11,21 +11,37 @@ from modelfs.hashing import Digests
 from modelfs.store.blobs import BLOB_MODE, BlobStore
 from modelfs.types import BlobId
 
-Kind = Literal["missing", "size", "data", "mode", "unreadable", "linked", "back"]
+Kind = Literal[
+    "missing",
+    "size",
+    "data",
+    "unreadable",
+    "mode",
+    "linked",
+    "back",
+    "stray",
+    "orphan",
+    "index",
+    "page",
+    "hollow",
+]
+_DAMAGE = ("missing", "size", "data", "unreadable", "page", "hollow")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong with one blob."""
+    """One thing wrong, with a blob or with what is around the blobs."""
 
-    blob: BlobId
+    blob: BlobId | None
     kind: Kind
     detail: str
+    path: str | None = None
+    """The file or folder that it is about, where that is no blob in its place."""
 
     @property
     def is_damage(self) -> bool:
-        """Whether bytes are lost, and not just a mode that can be mended."""
-        return self.kind not in ("mode", "linked", "back")
+        """Whether something is lost, and not just to be mended."""
+        return self.kind in _DAMAGE
 
 
 def look(store: BlobStore, blob: BlobId, size_bytes: int) -> Finding | None:

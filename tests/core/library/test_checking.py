@@ -259,10 +259,10 @@ def test_a_slice_goes_on_with_what_was_not_read_for_longest(
 def test_a_second_name_outside_is_found_and_is_no_damage(
     library: Library, model: ModelRecord, tmp_path: Path
 ) -> None:
-    """What an interrupted ``--move`` leaves: the original, through which the blob could change."""
+    """Through it the blob could change."""
     os.link(blob_of(library, model), tmp_path / "original")
     (checked,) = looked(library)
     assert (checked.finding.kind, checked.finding.is_damage) == ("linked", False)
-    assert "--move" in checked.action and state(library, model) == "ok"
+    assert "verify --data" in checked.action and state(library, model) == "ok"
     (tmp_path / "original").unlink()
     assert looked(library) == []

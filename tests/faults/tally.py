@@ -1,0 +1,34 @@
+"""How much was tried: every kill, error, power cut, damage and operation is counted where it is.
+
+``./test.sh`` prints the tally behind its last line and keeps it in ``.cache/tally.json``.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["kill", "error", "two faults", "power cut", "full disk", "damage", "operation"]
+
+FILE = Path(__file__).parents[2] / ".cache" / "tally.json"
+_counts: dict[Kind, Counter[str]] = {}
+
+
+def count(kind: Kind, what: str, times: int = 1) -> None:
+    """Count something that was tried; ``what`` names it, as in ``add: fsync``."""
+    _counts.setdefault(kind, Counter())[what] += times
+
+
+def lines() -> list[str]:
+    """Return the tally as lines of text, a kind each."""
+    return [
+        f"{sum(found.values()):>7} {kind}: "
+        + ", ".join(f"{what} {times}" for what, times in sorted(found.items()))
+        for kind, found in sorted(_counts.items())
+    ]
+
+
+def keep() -> None:
+    """Write the tally down."""
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps(_counts, indent=1, sort_keys=True) + "\n")
