@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from modelfs.catalog import categories, edit
 from modelfs.library import organise, removal, select
 
 from .conftest import Home, wait_for
@@ -119,3 +120,19 @@ def test_many_changes_at_once_are_all_seen(furnished: Home) -> None:
         furnished.add(f"m{number}.safetensors", b"%d" % number, "image/lora", ["many"])
     _within_a_second(lambda: folder.exists() and len(os.listdir(folder)) == 30, "all thirty")
     assert {Path(name).stem for name in os.listdir(folder)} == {f"m{n}" for n in range(30)}
+
+
+def test_names_that_go_in_the_same_commit_as_a_new_category_are_forgotten(furnished: Home) -> None:
+    """A new category makes the whole tree anew; the kernel must forget what it knew of the old."""
+    library = furnished.library
+    places = [
+        furnished.mountpoint / "by-category" / "image" / "checkpoint" / "portrait.ckpt",
+        furnished.mountpoint / "by-tag" / "style" / "portrait.ckpt",
+    ]
+    category = furnished.mountpoint / "by-category" / "mine"
+    assert all(place.exists() for place in places) and not category.exists()
+    with library.catalog.write():
+        categories.add(library.catalog, "mine", "Mine")
+        edit.trash(library.catalog, select.one(library, "portrait.ckpt"))
+    _within_a_second(category.is_dir, "the new category")
+    _within_a_second(lambda: not any(place.exists() for place in places), "the old names to go")

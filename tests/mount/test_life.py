@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfs.errors import BadInput, Failed, ModelfsError, Refused
-from modelfs.fs import mountinfo
+from modelfs.errors import BadInput, CatalogBusy, Failed, ModelfsError, Refused
+from modelfs.fs import daemon, mountinfo
 from modelfs.fs.launch import stop
 from modelfs.library import create_library, removal, select
 
@@ -278,3 +278,14 @@ def test_a_failure_to_follow_leaves_the_old_view_and_is_tried_again(home: Home) 
     assert (folder / "one.gguf").read_bytes() == b"GGUF"
     wait_for((folder / "two.gguf").exists, "the change after all")
     assert home.log().count("Traceback") == 2
+
+
+def test_a_catalogue_that_is_held_too_long_is_not_called_a_second_mount(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold(*_: object) -> None:
+        raise CatalogBusy("the catalogue is in use by another program")
+
+    monkeypatch.setattr(daemon, "_mount", hold)
+    with pytest.raises(CatalogBusy, match="in use"):
+        daemon.run(home.library.paths.root, links=False, announce=lambda _: None)
