@@ -49,9 +49,13 @@ def all_ids(catalog: Catalog) -> set[BlobId]:
 
 
 def everything(catalog: Catalog, *, unsealed: bool = False) -> Iterator[BlobRecord]:
-    """Give all blobs, those first whose bytes were read longest ago: where a check goes on."""
+    """Give all blobs, those first whose bytes were read longest ago: where a check goes on.
+
+    Known damage comes last, or a blob that the disk cannot read would begin every check.
+    """
     where = "WHERE b.sha256 IS NULL " if unsealed else ""
-    rows = catalog.rows(_BLOB + where + "ORDER BY c.checked_at NULLS FIRST, b.id")
+    order = "ORDER BY coalesce(c.state, 'missing') <> 'ok', c.checked_at NULLS FIRST, b.id"
+    rows = catalog.rows(_BLOB + where + order)
     return map(_record, rows)
 
 

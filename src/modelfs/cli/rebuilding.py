@@ -31,7 +31,7 @@ def rebuild_catalog(*, dry_run: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(_document(plan, missing, dry_run=dry_run))
     elif not dry_run:
-        _tell(paths.lost_found.name, missing)
+        _tell(missing)
 
 
 def _show(plan: RebuildPlan) -> None:
@@ -43,8 +43,8 @@ def _show(plan: RebuildPlan) -> None:
         say(f"does not come back: {loss}", "yellow")
 
 
-def _tell(aside: str, missing: list[str]) -> None:
-    say(f"the catalogue is there again; the old one is kept in {aside}")
+def _tell(missing: list[str]) -> None:
+    say("the catalogue is there again; what was left of the old one is kept in lost+found")
     for name in missing:
         warn(f"{name} lacks bytes: add the same files again, or modelfs rm it")
     next_step("modelfs verify --data")

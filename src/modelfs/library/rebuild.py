@@ -57,10 +57,14 @@ def plan_rebuild(paths: StorePaths) -> RebuildPlan:
     """
     require_store(paths)
     with _alone(paths):
-        _end_interrupted(paths)
+        was_ended = _end_interrupted(paths)
         why = _what_is_wrong(paths.catalog)
         if why is None:
-            raise Refused("the catalogue is sound", "modelfs verify mends what else can be mended")
+            sound = "the catalogue is sound"
+            raise Refused(
+                f"{sound}: the rebuild that was cut off is done now" if was_ended else sound,
+                "modelfs verify mends what else can be mended",
+            )
         current = remains.read(paths.catalog) if paths.catalog.exists() else remains.nothing()
         snapshot, older = (None, Remains()) if current.is_whole else _newest_readable(paths)
         both = remains.merged(current, older)
@@ -144,8 +148,12 @@ def _losses(
         if paths.catalog.exists():
             yield f"not all rows of {table!r} can be read ({why})"
     if not current.is_whole:
-        since = "since ever" if snapshot is None else f"after {format_time(snapshot.taken_at)}"
-        yield f"tags, names, categories and removals of what cannot be read, made {since}"
+        changed = "tags, names, categories and removals"
+        if snapshot is None:
+            yield f"{changed} of what cannot be read: there is no snapshot"
+        else:
+            since = format_time(snapshot.taken_at)
+            yield f"{changed} of what cannot be read, changed after {since}"
     if foundlings:
         total = sum(foundling.size_bytes for foundling in foundlings)
         count = format_count(len(foundlings), "file")
@@ -176,14 +184,15 @@ def _remove(draft: Path) -> None:
         draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
-def _end_interrupted(paths: StorePaths) -> None:
-    """End an exchange that was cut off, or forget one whose time has passed."""
+def _end_interrupted(paths: StorePaths) -> bool:
+    """End an exchange that was cut off, or forget one whose time has passed; say if it ended."""
     if not paths.rebuilt_catalog.exists():
-        return
+        return False
     if paths.catalog.exists():
         _remove(paths.rebuilt_catalog)
-    else:
-        _put_in_place(paths)
+        return False
+    _put_in_place(paths)
+    return True
 
 
 def _put_in_place(paths: StorePaths) -> None:

@@ -2,8 +2,8 @@
 
 Made when a library that was changed is closed and the last one is old: seconds for a small
 catalogue, at most an hour for a large one, so that it costs a thousandth of the time. The last of
-each of three days stay. A snapshot that fails fails nothing else: the next one tries again, and ``doctor``
-says how old the last one is.
+each of three days stay. A snapshot that fails fails nothing else: the next one tries again, and
+``doctor`` says how old the last one is.
 """
 
 import os

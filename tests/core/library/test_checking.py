@@ -1,5 +1,6 @@
 """Each kind of damage is found by its name, recorded, kept for inspection, and healed by adding."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from modelfs.catalog.records import ModelRecord
 from modelfs.library import Library
 from modelfs.library.check import Checked, CheckSummary, look, read
 from modelfs.library.collect import collect, plan_collection
+from modelfs.types import BlobId
 
 DATA = content("checked", 200_000)
 
@@ -266,3 +268,24 @@ def test_a_second_name_outside_is_found_and_is_no_damage(
     assert "verify --data" in checked.action and state(library, model) == "ok"
     (tmp_path / "original").unlink()
     assert looked(library) == []
+
+
+def test_what_cannot_be_read_is_read_last_the_next_time(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a bad place on the disk would take the time of every slice."""
+    ids = [
+        bring(library, write(tmp_path / f"{n}.gguf", content(n)))[0].model.files[0].blob
+        for n in range(4)
+    ]
+    first = min(ids)
+    opened = library.store.open
+
+    def fail(blob: BlobId) -> int:
+        if blob == first:
+            raise OSError(errno.EIO, "bad sector")
+        return opened(blob)
+
+    monkeypatch.setattr(library.store, "open", fail)
+    assert [checked.finding.kind for checked in read_all(library)] == ["unreadable"]
+    assert next(iter(blobs.everything(library.catalog))).id != first
