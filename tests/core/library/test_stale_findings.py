@@ -11,7 +11,8 @@ from modelfs.catalog.filters import Filter
 from modelfs.errors import CatalogBusy
 from modelfs.hashing import Digests
 from modelfs.library import Library, open_library, removal
-from modelfs.library.check import Checked, CheckSummary, look, read
+from modelfs.library.check import look, read
+from modelfs.library.checked import Checked, CheckSummary
 from modelfs.library.collect import collect, plan_collection
 from modelfs.store import BlobStore, Finding, scrub
 from modelfs.types import BlobId
