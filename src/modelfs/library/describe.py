@@ -1,9 +1,12 @@
 """Models and the library as plain data: the JSON of the contract, and what the tables show."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelfs import durable
 from modelfs.catalog import models
+from modelfs.catalog.filters import Filter
 from modelfs.catalog.records import FileRecord, ModelRecord
 from modelfs.errors import NotFound
 from modelfs.library.library import Library
@@ -13,6 +16,36 @@ from modelfs.views import Tree
 
 def listed(model: ModelRecord) -> dict[str, object]:
     """Return what ``ls --json`` says of a model."""
+    files = [_file(file) for file in model.files]
+    state = "trashed" if model.trashed_at is not None else model.state
+    return _listed(model, files, model.size_bytes, model.local_bytes, state)
+
+
+def listed_as_json(library: Library, chosen: Filter) -> list[str]:
+    """Return the JSON of what ``listed`` says of each model, for libraries of any size."""
+    with library.catalog.read():
+        return [
+            json.dumps(listed(found), ensure_ascii=False)
+            if isinstance(found, ModelRecord)
+            else _whole_as_json(*found)
+            for found in models.list_whole(library.catalog, chosen)
+        ]
+
+
+def _whole_as_json(model: ModelRecord, size_bytes: int, files: str) -> str:
+    state = "trashed" if model.trashed_at is not None else "ok"
+    text = json.dumps(_listed(model, None, size_bytes, size_bytes, state), ensure_ascii=False)
+    # In a value, the quotes would have a backslash before them: this is the key.
+    return text.replace('"files": null', f'"files": {files}', 1)
+
+
+def _listed(
+    model: ModelRecord,
+    files: Sequence[dict[str, object]] | None,
+    size_bytes: int,
+    local_bytes: int,
+    state: str,
+) -> dict[str, object]:
     return {
         "id": model.id,
         "name": model.name,
@@ -23,14 +56,14 @@ def listed(model: ModelRecord) -> dict[str, object]:
         "quant": model.facts.quant,
         "architecture": model.facts.architecture,
         "parameters": model.facts.parameters,
-        "size_bytes": model.size_bytes,
-        "local_bytes": model.local_bytes,
-        "files": [_file(file) for file in model.files],
+        "size_bytes": size_bytes,
+        "local_bytes": local_bytes,
+        "files": files,
         "source": model.source,
         "added_at": format_time(model.added_at),
         "last_used_at": format_time(model.last_used_at),
         "pinned": model.pinned,
-        "state": "trashed" if model.trashed_at is not None else model.state,
+        "state": state,
     }
 
 

@@ -105,7 +105,9 @@ def check_not_lost(store_paths: StorePaths) -> None:
 
 def _take_part(store_paths: StorePaths) -> int | None:
     """Say that we have the library open, until the descriptor closes; None on a read-only disk."""
-    flags = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+    # Where there is no library yet nothing is made: ``init`` refuses a folder with files in it.
+    create = os.O_CREAT if store_paths.blobs.is_dir() else 0
+    flags = os.O_RDONLY | os.O_CLOEXEC | create
     try:
         fd = os.open(store_paths.use_lock, flags, 0o600)
     except OSError:

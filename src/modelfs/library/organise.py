@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from modelfs.catalog import categories, edit, models
 from modelfs.catalog.records import ModelRecord
-from modelfs.errors import BadInput
+from modelfs.errors import BadInput, NotFound
 from modelfs.library.library import Library
 from modelfs.library.select import renewed
 from modelfs.names import check_tag, legal_name
@@ -26,7 +26,7 @@ def untag(library: Library, chosen: Sequence[ModelRecord], tags: Sequence[str]) 
     with library.catalog.write():
         count = 0
         for model in renewed(library, chosen):
-            present = [name for name in tags if name in model.tags]
+            present = [name for name in dict.fromkeys(tags) if name in model.tags]
             if present:
                 edit.untag(library.catalog, model, present)
                 count += len(present)
@@ -42,19 +42,33 @@ def check_tags(tags: Sequence[str]) -> None:
 
 
 def assign(library: Library, model: ModelRecord, values: Mapping[str, str]) -> None:
-    """Set a model's category, name or notes; all of them or nothing."""
+    """Set a model's category, name or notes; all of them or nothing.
+
+    Raises BadInput for what cannot be set so, NotFound when the model has gone meanwhile.
+    """
     for key in values:
         if key not in _SETTABLE:
             raise BadInput(f"{key!r} cannot be set", f"can be set: {', '.join(_SETTABLE)}")
     category = library.taxonomy.resolve(values["category"]) if "category" in values else None
     with library.catalog.write():
-        if "name" in values and values["name"] != model.name:
-            name = free_name(library, model.extension, values["name"], but=model)
+        # As it is now: undo goes back to what stood here before, not to what was once read.
+        for now in renewed(library, [model]):
+            _assign(library, now, values, category)
+            return
+    raise NotFound(f"{model.entry_name} is not in the library any more", "modelfs trash")
+
+
+def _assign(
+    library: Library, model: ModelRecord, values: Mapping[str, str], category: str | None
+) -> None:
+    if "name" in values and values["name"] != model.name:
+        name = free_name(library, model.extension, values["name"], but=model)
+        if name != model.name:
             edit.rename(library.catalog, model, name)
-        if category is not None and category != model.category:
-            edit.move(library.catalog, model, category)
-        if "notes" in values:
-            edit.annotate(library.catalog, model, values["notes"])
+    if category is not None and category != model.category:
+        edit.move(library.catalog, model, category)
+    if "notes" in values and values["notes"] != model.notes:
+        edit.annotate(library.catalog, model, values["notes"])
 
 
 def free_name(library: Library, extension: str, wanted: str, but: ModelRecord | None = None) -> str:

@@ -4,7 +4,7 @@ A plan says what would go and what that gives back before anything happens.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelfs.catalog import blobs, edit
 from modelfs.catalog.records import ModelRecord
@@ -65,9 +65,11 @@ def check_removable(plan: RemovalPlan, *, pinned_too: bool) -> None:
 
 def remove(library: Library, plan: RemovalPlan, *, pinned_too: bool = False) -> None:
     """Move a plan's models to the trash. Raises Refused for pinned ones unless asked for."""
-    check_removable(plan, pinned_too=pinned_too)
     with library.catalog.write():
-        for model in renewed(library, plan.models, trashed=False):
+        # Safety: somebody may have pinned one since the plan.
+        going = renewed(library, plan.models, trashed=False)
+        check_removable(replace(plan, models=going), pinned_too=pinned_too)
+        for model in going:
             edit.trash(library.catalog, model)
 
 

@@ -83,8 +83,12 @@ def _missing(library: Library, text: str, trashed: bool) -> NotFound:
 
 def matching(library: Library, query: str, *, trashed: bool = False) -> list[ModelRecord]:
     """Return the models that a query means, oldest first; all for an empty one."""
-    conditions = parse_query(query, library.taxonomy, time.time())
-    return models.find(library.catalog, Filter(conditions, trashed))
+    return models.find(library.catalog, meant(library, query, trashed=trashed))
+
+
+def meant(library: Library, query: str, *, trashed: bool = False) -> Filter:
+    """Return what a query means."""
+    return Filter(parse_query(query, library.taxonomy, time.time()), trashed)
 
 
 def parse_query(query: str, taxonomy: Taxonomy, now: float) -> tuple[Condition, ...]:

@@ -70,6 +70,8 @@ def _apply(library: Library, change: Change, model: ModelRecord) -> str:
     catalog, before = library.catalog, dict(change.before or {})
     match change.action:
         case "add" | "restore":
+            if model.pinned:
+                raise Refused(f"pinned: {model.entry_name}", "modelfs unpin it first")
             edit.trash(catalog, model)
             return f"{model.entry_name} is in the trash"
         case "rm":

@@ -1,6 +1,5 @@
 """The tree of any catalogue: legal distinct names, the same whatever the order, and true diffs."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.strategies import EXTRA_CATEGORIES, SHELVES, STEPS, Shelf, Step, apply_round
+from core.views.cache import Looks, root, walk
+from faults.tally import count
 from modelfs.catalog.records import ModelRecord
 from modelfs.layouts import load_layouts
 from modelfs.names import MAX_BYTES, fold
 from modelfs.types import FileId
-from modelfs.views import FileNode, FolderNode, FolderPath, Node, Tree
+from modelfs.views import FileNode, FolderNode, FolderPath, Tree
 from modelfs.views.inodes import ROOT_INODE, file_inode, file_of_inode, folder_inode
 
 LAYOUTS = load_layouts()
@@ -21,22 +22,6 @@ START_NS = 1000
 
 def build(shelf: Shelf, mtime_ns: int = START_NS) -> Tree:
     return Tree.build(LAYOUTS, shelf.models.values(), mtime_ns, EXTRA_CATEGORIES)
-
-
-def root(tree: Tree) -> FolderNode:
-    node = tree.node(())
-    assert isinstance(node, FolderNode)
-    return node
-
-
-def walk(tree: Tree, folder: FolderNode | None = None) -> Iterator[tuple[FolderPath, Node]]:
-    """Give every listed node with its path, by way of ``children`` alone."""
-    folder = folder or root(tree)
-    for name, node in tree.children(folder):
-        path = (*folder.path, name)
-        yield path, node
-        if isinstance(node, FolderNode):
-            yield from walk(tree, node)
 
 
 def shape(tree: Tree) -> dict[FolderPath, Any]:
@@ -149,6 +134,42 @@ def test_a_diff_names_what_vanished_or_leads_elsewhere(
             if link_count(tree, file) != link_count(after, file):
                 assert file in diff.files
         tree = after
+
+
+@given(SHELVES, STEPS, st.integers(-5, 5))
+def test_who_forgets_just_what_the_diffs_say_sees_the_tree_of_now(
+    shelf: Shelf, rounds: list[list[Step]], drift: int
+) -> None:
+    tree = build(shelf)
+    cache = Looks(tree)
+    for number, steps in enumerate(rounds, 1):
+        changed, gone = apply_round(shelf, steps)
+        tree, diff = tree.changed(changed.values(), gone, START_NS + number * drift)
+        cache.forget(diff)
+        cache.look_again(tree)
+        fresh = Looks(tree)
+        assert cache.names == fresh.names
+        assert cache.times == fresh.times
+        assert cache.links == fresh.links
+        count("operation", "views: change", len(steps))
+
+
+@given(SHELVES, STEPS)
+def test_history_leaves_no_trace_in_names(shelf: Shelf, rounds: list[list[Step]]) -> None:
+    tree = build(shelf)
+    everything = tree
+    for steps in rounds:
+        before = dict(shelf.models)
+        changed, gone = apply_round(shelf, steps)
+        everything, _ = everything.changed(changed.values(), gone, START_NS)
+        # There and back again: whoever comes and goes leaves others' names as they were.
+        detour, _ = everything.changed((), list(shelf.models), START_NS)
+        assert shape(detour) == shape(build(Shelf()))
+        back, _ = detour.changed(shelf.models.values(), (), START_NS)
+        assert shape(back) == shape(everything) == shape(build(shelf))
+        undone, _ = everything.changed(before.values(), shelf.models.keys() - before, START_NS)
+        assert shape(undone) == shape(tree)
+        tree = everything
 
 
 def link_count(tree: Tree, file: FileId) -> int:
