@@ -23,6 +23,8 @@ FICLONE = 0x40049409
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 """linux/fs.h, renameat2(2)."""
+_SYNC_FILE_RANGE_WRITE = 2
+"""linux/fs.h, sync_file_range(2): start, do not wait."""
 
 _NO_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
 _NO_KERNEL_COPY = {errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
@@ -119,6 +121,33 @@ def write_all(fd: int, content: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def write_at(fd: int, content: memoryview, offset: int) -> None:
+    """Write every byte at ``offset``; raises OSError."""
+    while content:
+        count = os.pwritev(fd, [content], offset)
+        content, offset = content[count:], offset + count
+
+
+def start_writing(fd: int, offset: int, size_bytes: int) -> None:
+    """Have the disk begin with these bytes now, so that a later ``fsync`` finds less to do.
+
+    A hint and no more: it waits for nothing and promises nothing. Errors are the ``fsync``'s.
+    """
+    function = _sync_file_range()
+    if function is not None:
+        function(fd, offset, size_bytes, _SYNC_FILE_RANGE_WRITE)
+
+
+@functools.cache
+def _sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is None:
+        return None
+    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+    function.restype = ctypes.c_int
+    return function  # type: ignore[no-any-return]  # a ctypes function
+
+
 @functools.cache
 def _renameat2() -> Callable[[int, bytes, int, bytes, int], int] | None:
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -203,11 +232,7 @@ def _copy_some(source_fd: int, target_fd: int, offset: int, size_bytes: int) -> 
         if error.errno not in _NO_KERNEL_COPY:
             raise
     content = os.pread(source_fd, min(size_bytes, _COPY_BUFFER_BYTES), offset)
-    view = memoryview(content)
-    position = offset
-    while view:
-        count = os.pwrite(target_fd, view, position)
-        view, position = view[count:], position + count
+    write_at(target_fd, memoryview(content), offset)
     return len(content)
 
 

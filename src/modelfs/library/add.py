@@ -85,6 +85,9 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
             pieces.append(_bring(library, plan, intake, file, source, report))
         added = None
         while added is None:
+            for piece in pieces:
+                if piece.staged is not None:
+                    intake.judge(piece.staged)
             with library.store.entering():
                 lost = [i for i, piece in enumerate(pieces) if not _still_held(library, piece)]
                 if not lost:

@@ -14,6 +14,7 @@ from pathlib import Path
 from modelfs import durable
 from modelfs.catalog import blobs, changes, models
 from modelfs.catalog.records import BlobRecord, State
+from modelfs.errors import NoSpace
 from modelfs.library import rows
 from modelfs.library.checked import Checked, CheckSummary
 from modelfs.library.library import Library, require_store
@@ -224,7 +225,11 @@ def _unlink_outside(library: Library, blob: BlobRecord, *, was_read: bool) -> st
     if not was_read:
         return "it could be changed through that name; verify --data gives the store its own copy"
     with Intake(library.store, silent) as intake, open_source(ours) as source:
-        staged = intake.copy(source, "", seal=False)
+        try:
+            staged = intake.copy(source, "", seal=False)
+        except NoSpace as error:
+            return f"there is no room to give the store its own copy: {error.message}"
+        intake.judge(staged)
         with library.store.entering():
             if staged.digests.xxh3 != blob.id.partition("~")[0]:
                 return "it is being changed through that name now; verify --data looks again"

@@ -8,12 +8,13 @@ follows with the catalogue's transaction. Whatever happens before leaves only fi
 import os
 import stat
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from modelfs import durable, hashing, locks
-from modelfs.errors import Failed, SourceChanged
+from modelfs.errors import SourceChanged
 from modelfs.hashing import Digests, Hasher
 from modelfs.progress import Progress, Report
 from modelfs.store.blobs import BLOB_MODE, BlobStore
@@ -39,6 +40,12 @@ class Staged:
     """Set by ``enter``."""
     is_new: bool = False
     """Whether ``enter`` brought bytes that the store did not have."""
+    judged: dict[BlobId, tuple["_Verdict", "_Identity"]] = field(default_factory=dict)
+    """What stood in its way when that was compared, and which file that was."""
+
+
+_Verdict = Literal["same", "other", "broken"]
+_Identity = tuple[int, int, int, int]
 
 
 class Intake:
@@ -60,7 +67,8 @@ class Intake:
         for staged in self._open:
             # Safety: only our own staging name; an entered file has been renamed away from it.
             if staged.path is not None:
-                staged.path.unlink(missing_ok=True)
+                with suppress(OSError):  # what stays is collected; why we are here matters more
+                    staged.path.unlink(missing_ok=True)
             os.close(staged.fd)
         self._open.clear()
 
@@ -108,6 +116,7 @@ class Intake:
 
         The caller holds ``entering()``. The same bytes under the same hash become one blob after
         a comparison; other bytes get the next free ``~N``. The folder is made durable here.
+        What ``judge`` has compared before is not compared again while everybody waits.
         """
         with explained(f"a blob cannot be entered into {self._store.paths.root}"):
             if staged.path is None:
@@ -115,10 +124,37 @@ class Intake:
             assert staged.path is not None
             number = 0
             while staged.blob is None:
-                name = staged.digests.xxh3 + (f"~{number}" if number else "")
-                self._claim(staged, BlobId(name))
+                self._claim(staged, _numbered(staged, number))
                 number += 1
         return staged.blob
+
+    def judge(self, staged: Staged) -> None:
+        """Compare staged bytes with what has their hash already: minutes for a large file.
+
+        Before ``entering()``, as a blob never changes; ``enter`` looks if it is still that file.
+        """
+        number = 0
+        verdict: _Verdict = "other"
+        with explained(f"a blob cannot be entered into {self._store.paths.root}"):
+            while verdict == "other":
+                blob = _numbered(staged, number)
+                try:
+                    identity = _identity(self._store.path(blob))
+                    verdict = self._compare(staged, blob)
+                except FileNotFoundError:
+                    return
+                staged.judged[blob] = verdict, identity
+                number += 1
+
+    def _compare(self, staged: Staged, blob: BlobId) -> "_Verdict":
+        if self._store.has(blob, staged.size_bytes):
+            fd = self._store.open(blob)
+            try:
+                if hashing.same_bytes(fd, staged.fd, staged.size_bytes, lambda _: None):
+                    return "same"
+            finally:
+                os.close(fd)
+        return "other" if _is_intact(self._store.path(blob), blob) else "broken"
 
     def _claim(self, staged: Staged, blob: BlobId) -> None:
         assert staged.path is not None
@@ -126,9 +162,12 @@ class Intake:
         try:
             durable.rename_without_replacing(staged.path, target)
         except FileExistsError:
-            if self._is_same(staged, blob):
+            verdict, identity = staged.judged.get(blob, ("other", None))
+            if identity != _identity(target):  # it came a moment ago, or was not judged
+                verdict = self._compare(staged, blob)
+            if verdict == "same":
                 self._share(staged, blob)
-            elif not _is_intact(target, blob):
+            elif verdict == "broken":
                 # Safety: the bytes there are not what their name says; kept for inspection.
                 set_aside(self._store, blob)
                 self._claim(staged, blob)
@@ -140,23 +179,15 @@ class Intake:
         """Take the blob that has these bytes already, whoever brought it, as if it were entered."""
         assert staged.path is not None
         target = self._store.path(blob)
-        if os.lstat(target).st_nlink > 1:
-            # An original that a dead ``--move`` left behind is this very file: our copy replaces
-            # it, or the bytes could be changed through the other name.
+        status = os.lstat(target)
+        if status.st_nlink > 1 or stat.S_IMODE(status.st_mode) != BLOB_MODE:
+            # An original that a dead ``--move`` left behind is this very file, or somebody made it
+            # writable: our copy replaces it, or the bytes could be changed behind our back.
             os.rename(staged.path, target)
             staged.path = None
         # Whoever entered it may have died between its rename and this.
         durable.fsync_folder(target.parent)
         staged.blob = blob
-
-    def _is_same(self, staged: Staged, blob: BlobId) -> bool:
-        if not self._store.has(blob, staged.size_bytes):
-            return False
-        fd = self._store.open(blob)
-        try:
-            return hashing.same_bytes(fd, staged.fd, staged.size_bytes, lambda _: None)
-        finally:
-            os.close(fd)
 
     def _can_link(self, source: OpenSource) -> bool:
         """Say whether the source can get a second name here, by trying: bind mounts refuse."""
@@ -194,9 +225,7 @@ class Intake:
             self._store.paths.staging, source.size_bytes, self._store.reserve_bytes
         )
         durable.preallocate(fd, source.size_bytes)
-        advance = self._advance("copying", source)
-        with ThreadPoolExecutor(1) as pool:
-            return _copy_and_hash(source, fd, Hasher(seal=seal), pool, advance)
+        return _copy_and_hash(source, fd, Hasher(seal=seal), self._advance("copying", source))
 
     def _hash(self, fd: int, source: OpenSource, *, seal: bool) -> Digests:
         try:
@@ -212,35 +241,24 @@ class Intake:
 
 
 def _copy_and_hash(
-    source: OpenSource,
-    fd: int,
-    hasher: Hasher,
-    pool: ThreadPoolExecutor,
-    advance: Callable[[int], None],
+    source: OpenSource, fd: int, hasher: Hasher, advance: Callable[[int], None]
 ) -> Digests:
-    """Copy in the kernel while a second thread hashes, from the copy, the chunk before.
+    """Copy through a buffer, which is hashed after it was written: a source may change meanwhile.
 
-    Hashing what was written, not what was read, makes the id true whatever the source did.
+    What is hashed is what was written, never a second look at the source, so that the id is true
+    whatever the source did. The disk writes behind us, or all of it would wait for the ``fsync``.
     """
-    pending: Future[None] | None = None
-    for offset in range(0, source.size_bytes, hashing.CHUNK_BYTES):
-        length = min(hashing.CHUNK_BYTES, source.size_bytes - offset)
-        if durable.copy_range(source.fd, fd, offset, length) < length:
+    buffer = memoryview(bytearray(min(hashing.CHUNK_BYTES, max(source.size_bytes, 1))))
+    os.posix_fadvise(source.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    for offset in range(0, source.size_bytes, len(buffer)):
+        chunk = buffer[: source.size_bytes - offset]
+        if hashing.read_exactly(source.fd, chunk, offset) < len(chunk):
             raise _shrank(source)
-        if pending is not None:
-            pending.result()
-        pending = pool.submit(_hash_chunk, hasher, fd, offset, length)
-        advance(offset + length)
-    if pending is not None:
-        pending.result()
+        durable.write_at(fd, chunk, offset)
+        durable.start_writing(fd, offset, len(chunk))
+        hasher.update(chunk)
+        advance(offset + len(chunk))
     return hasher.digests()
-
-
-def _hash_chunk(hasher: Hasher, fd: int, offset: int, length: int) -> None:
-    chunk = memoryview(bytearray(length))
-    if hashing.read_exactly(fd, chunk, offset) < length:
-        raise Failed("what was just written cannot be read back")
-    hasher.update(chunk)
 
 
 def _shrank(source: OpenSource) -> SourceChanged:
@@ -259,6 +277,16 @@ def _check_ours(source: OpenSource) -> None:
             "nothing was added; close it and add it again, or add it without --move",
         )
     source.check_unchanged()
+
+
+def _numbered(staged: Staged, number: int) -> BlobId:
+    return BlobId(staged.digests.xxh3 + (f"~{number}" if number else ""))
+
+
+def _identity(path: Path) -> _Identity:
+    """Return what tells whether a file is still the one that was compared, and unwritten since."""
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def _is_intact(path: Path, blob: BlobId) -> bool:

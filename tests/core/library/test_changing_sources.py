@@ -9,6 +9,7 @@ import pytest
 
 from core.conftest import bring, content, write
 from core.soundness import assert_sound, every_model
+from modelfs import durable
 from modelfs.errors import Cancelled, SourceChanged
 from modelfs.hashing import CHUNK_BYTES
 from modelfs.library import Library
@@ -60,6 +61,29 @@ def test_a_file_changed_while_it_is_read_adds_nothing(
     assert_sound(library.paths.root)
     (added,) = bring(library, source, name="changing")
     assert library.store.path(added.model.files[0].blob).read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_hides_its_change_becomes_a_blob_of_what_was_copied(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same size, same time: nobody can tell. The id must be that of the copy all the same."""
+    source = write(tmp_path / "a.gguf", DATA)
+    times = source.stat()
+    written: list[int] = []
+    write_at = durable.write_at
+
+    def write_then_change(fd: int, chunk: memoryview, offset: int) -> None:
+        write_at(fd, chunk, offset)
+        written.append(offset)
+        source.write_bytes(content(f"changed {len(written)}", len(DATA)))
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    monkeypatch.setattr(durable, "write_at", write_then_change)
+    (added,) = bring(library, source)
+    assert len(written) > 1
+    blob = library.store.path(added.model.files[0].blob)
+    assert blob.read_bytes() not in (DATA, source.read_bytes()), "a mixture"
+    assert_sound(library.paths.root)
 
 
 def test_a_file_that_somebody_keeps_writing_to_adds_nothing(

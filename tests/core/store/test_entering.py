@@ -14,6 +14,8 @@ from modelfs.library import Library
 from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
 from modelfs.library.collect import collect, plan_collection
+from modelfs.store import Intake, Staged
+from modelfs.store import blobs as store_blobs
 from modelfs.types import BlobId
 
 
@@ -213,3 +215,45 @@ def test_leftovers_of_a_crash_are_collected_with_their_own_name_only(
     collect(library, plan_collection(library, 0))
     assert not left.exists()
     assert source.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o644])
+def test_an_unnamed_blob_is_compared_without_the_lock_and_becomes_read_only(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """Comparing 40 GB takes minutes, for which nobody else may have to wait."""
+    data = content("left by a crash")
+    blob = BlobId(xxhash.xxh3_128_hexdigest(data))
+    write(library.store.path(blob), data).chmod(mode)
+    monkeypatch.setattr(store_blobs, "LOCK_TIMEOUT_S", 0.2)
+    compare, compared = hashing.same_bytes, []
+
+    def compare_while_others_delete(*arguments: object) -> bool:
+        with library.store.deleting():
+            compared.append(arguments)
+        return compare(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashing, "same_bytes", compare_while_others_delete)
+    (added,) = bring(library, write(tmp_path / "a.gguf", data))
+    assert len(compared) == 1 and added.new_bytes == 0
+    assert_sound(library.paths.root)
+
+
+def test_what_takes_the_place_after_the_comparison_is_compared_again(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = content("judged")
+    blob = BlobId(xxhash.xxh3_128_hexdigest(data))
+    place = write(library.store.path(blob), data)
+    place.chmod(0o444)
+    judge = Intake.judge
+
+    def judge_and_exchange(intake: Intake, staged: Staged) -> None:
+        judge(intake, staged)
+        place.unlink()
+        write(place, content("something else"))
+
+    monkeypatch.setattr(Intake, "judge", judge_and_exchange)
+    (added,) = bring(library, write(tmp_path / "a.gguf", data))
+    assert stored(library, added.model) == {"a.gguf": data}
+    assert len(list(library.paths.quarantine.iterdir())) == 1
