@@ -10,27 +10,53 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from modelfs.catalog.database import Catalog
-from modelfs.errors import ModelfsError
-from modelfs.library import Library, create_library, open_library, removal
+from modelfs.errors import Failed, ModelfsError
+from modelfs.library import (
+    Library,
+    create_library,
+    open_library,
+    organise,
+    removal,
+    select,
+    settings,
+    undo,
+)
 from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
+from modelfs.library.check import read
+from modelfs.library.checked import CheckSummary
 from modelfs.library.collect import collect, plan_collection
+from modelfs.store.trouble import explain
 
 
 def say(text: str) -> None:
     """Tell the parent, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        raise Failed(f"cannot say {text!r}: {error.strerror}") from error
 
 
-def bring(library: Library, sources: list[str], **options: object) -> None:
-    """Add sources and say what became of each model."""
+def bring(library: Library, sources: list[str], **options: object) -> list[Path]:
+    """Add sources and say what became of each model; return the originals that had to stay."""
+    left: list[Path] = []
     plan = plan_add(library, sources, AddOptions(**options))  # type: ignore[arg-type]
     for added in add(library, plan):
         say(f"{added.outcome} {added.model.entry_name}")
+        left += added.left_behind
+    return left
+
+
+def move_away(library: Library, rest: list[str]) -> None:
+    """Move sources in; fail when an original could not be taken away."""
+    if left := bring(library, rest, move=True):
+        raise Failed(f"originals stay where they are: {left}")
 
 
 def hold_catalog(file: Path) -> None:
@@ -51,8 +77,9 @@ def hold_file(file: Path) -> None:
     sys.stdin.read()
 
 
-def keep_adding(library: Library, pool: Path, number: str, seconds: float) -> None:
+def keep_adding(library: Library, rest: list[str]) -> None:
     """Add, check, remove and empty models over a few shared contents until the time is up."""
+    pool, number, seconds = Path(rest[0]), rest[1], float(rest[2])
     chance = random.Random(number)
     files = sorted(pool.iterdir())
     until = time.monotonic() + seconds
@@ -71,14 +98,36 @@ def keep_adding(library: Library, pool: Path, number: str, seconds: float) -> No
     say(str(count))
 
 
-def keep_collecting(library: Library, seconds: float) -> None:
+def keep_collecting(library: Library, rest: list[str]) -> None:
     """Collect without any grace until the time is up."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + float(rest[0])
     count = 0
     while time.monotonic() < until:
         collect(library, plan_collection(library, 0))
         count += 1
     say(str(count))
+
+
+def remove(library: Library, rest: list[str]) -> None:
+    """Move models to the trash."""
+    removal.remove(library, removal.plan_removal(library, select.several(library, rest)))
+
+
+def empty_trash(library: Library, rest: list[str]) -> None:
+    """Delete models of the trash for good."""
+    chosen = select.several(library, rest, trashed=True)
+    removal.empty_trash(library, removal.plan_removal(library, chosen))
+
+
+def verify(library: Library, _: list[str]) -> None:
+    """Read every blob and set damage aside."""
+    for checked in read(library, CheckSummary(), seal=False):
+        say(f"{checked.finding.kind} {', '.join(checked.models)}")
+
+
+def pairs(rest: list[str]) -> dict[str, str]:
+    """Read ``key=value`` arguments."""
+    return dict(text.split("=", 1) for text in rest)
 
 
 def become(uid: int) -> None:
@@ -96,31 +145,53 @@ def become(uid: int) -> None:
     os.setuid(uid)
 
 
+Action = Callable[[Library, list[str]], object]
+IN_A_LIBRARY: dict[str, Action] = {
+    "add": bring,
+    "move": lambda library, rest: bring(library, rest, move=True),
+    "move-away": move_away,
+    "tag": lambda library, rest: organise.tag(library, [select.one(library, rest[0])], rest[1:]),
+    "set": lambda library, rest: organise.assign(
+        library, select.one(library, rest[0]), pairs(rest[1:])
+    ),
+    "pin": lambda library, rest: organise.pin(library, select.several(library, rest), pinned=True),
+    "rm": remove,
+    "restore": lambda library, rest: removal.restore(
+        library, select.several(library, rest, trashed=True)
+    ),
+    "empty-trash": empty_trash,
+    "gc": lambda library, _: collect(library, plan_collection(library, 0)),
+    "verify": verify,
+    "undo": lambda library, _: undo.undo(library, undo.history(library, 1)[0][0]),
+    "config": lambda library, rest: settings.change(library, pairs(rest)),
+    "keep-adding": keep_adding,
+    "keep-collecting": keep_collecting,
+}
+ELSEWHERE: dict[str, Callable[[Path, list[str]], object]] = {
+    "create": lambda store, rest: create_library(store, Path(rest[0]) if rest else None).close(),
+    "hold-catalog": lambda store, _: hold_catalog(store / "catalog.sqlite3"),
+    "hold-file": lambda file, _: hold_file(file),
+}
+
+
+def give_up(error: ModelfsError) -> NoReturn:
+    """Tell an error as a person would see it, and end."""
+    sys.stderr.write(f"{type(error).__name__}: {error.message}\n")
+    sys.exit(error.exit_code)
+
+
 def main(action: str, store: Path, rest: list[str]) -> None:
     """Do what was asked."""
-    if action == "create":
-        create_library(store, None).close()
-    elif action == "hold-catalog":
-        hold_catalog(store / "catalog.sqlite3")
-    elif action == "hold-file":
-        hold_file(store)
+    if action in ELSEWHERE:
+        ELSEWHERE[action](store, rest)
     elif action == "create-and-add":
         with create_library(store, None) as library:
+            settings.change(library, {"reserve": "0"})  # the disks of tests are small
+        with open_library(store) as library:
             bring(library, rest)
     else:
         with open_library(store) as library:
-            if action == "add":
-                bring(library, rest)
-            elif action == "move":
-                bring(library, rest, move=True)
-            elif action == "gc":
-                collect(library, plan_collection(library, 0))
-            elif action == "keep-adding":
-                keep_adding(library, Path(rest[0]), rest[1], float(rest[2]))
-            elif action == "keep-collecting":
-                keep_collecting(library, float(rest[0]))
-            else:
-                raise SystemExit(f"no such action: {action}")
+            IN_A_LIBRARY[action](library, rest)
 
 
 if __name__ == "__main__":
@@ -129,5 +200,6 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
     except ModelfsError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error.message}\n")
-        sys.exit(error.exit_code)
+        give_up(error)
+    except OSError as error:  # told at the edge, as the true program does
+        give_up(explain(error, str(error.filename or "driver")))

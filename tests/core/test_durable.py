@@ -19,6 +19,26 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
+def test_what_a_killed_writer_left_is_taken_over(tmp_path: Path) -> None:
+    write(tmp_path / ".f.tmp", b"half of something that was longer")
+    durable.write_file(tmp_path / "f", b"new")
+    assert (tmp_path / "f").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_of_many_writers_each_writes_whole(tmp_path: Path) -> None:
+    texts = [f"{number}".encode() * 50_000 for number in range(8)]
+    writers = [
+        threading.Thread(target=durable.write_file, args=(tmp_path / "f", text)) for text in texts
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert (tmp_path / "f").read_bytes() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     file = write(tmp_path / "f", b"0" * 100_000)
     seen: set[bytes] = set()

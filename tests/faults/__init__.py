@@ -1,1 +1,1 @@
-"""The fault harness: calls that fail or kill, disks that lose power or fill, and the tally of it."""
+"""The fault harness: calls that fail or kill, disks that lose power or fill, and their tally."""

@@ -44,40 +44,6 @@ def test_a_moved_file_is_the_blob_without_a_copy(library: Library, tmp_path: Pat
     assert_sound(library.paths.root)
 
 
-KILLS = [
-    ("linkat", 1),
-    ("linkat", 2),
-    ("fchmod", 1),
-    ("renameat2", 1),
-    ("fdatasync", 1),
-    ("fdatasync", 2),
-]
-KILLS += [("fsync", n) for n in (1, 2, 3)] + [("unlink", n) for n in (1, 2, 3)]
-
-
-@pytest.mark.parametrize(("call", "number"), KILLS)
-def test_killed_at_any_step_the_bytes_have_a_name(tmp_path: Path, call: str, number: int) -> None:
-    make_library(tmp_path).close()
-    store, source = tmp_path / "store", write(tmp_path / "in" / "a.gguf", DATA)
-    done = run("move", store, source, prefix=strace(call, f"signal=KILL:when={number}"))
-    assert done.returncode in (-9, 137), done.stderr
-    with open_library(store) as library:
-        held = [stored(library, model) for model in every_model(library)]
-        assert held in ([], [{"a.gguf": DATA}])
-        assert held or source.read_bytes() == DATA
-    assert_sound(store)
-    if source.exists():
-        assert source.read_bytes() == DATA
-        again = run("move", store, source)
-        assert again.returncode == 0, again.stderr
-        assert not source.exists()
-    with open_library(store) as library:
-        (model,) = every_model(library)
-        assert stored(library, model) == {"a.gguf": DATA}
-        assert library.store.path(model.files[0].blob).stat().st_nlink == 1
-    assert_sound(store)
-
-
 @pytest.mark.parametrize("call", ["linkat", "renameat2", "fdatasync"])
 def test_killed_and_then_added_without_move_the_original_is_nobodys_blob(
     tmp_path: Path, call: str
