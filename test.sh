@@ -125,7 +125,7 @@ if [[ $only_tests == no ]]; then
     check ruff format --check --quiet .
     check mypy --strict src
     check lint-imports --no-logo
-    check shellcheck install.sh test.sh .ci/run
+    check shellcheck install.sh test.sh .ci/run benchmarks/run.sh
 fi
 
 # A later -m of the caller's wins.

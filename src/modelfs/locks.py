@@ -56,6 +56,11 @@ def _wait(fd: int, *, exclusive: bool, deadline: float) -> bool:
     return True
 
 
+def take_within(fd: int, *, exclusive: bool, timeout_s: float) -> bool:
+    """Lock an open file for as long as it stays open; say whether it worked in time."""
+    return _wait(fd, exclusive=exclusive, deadline=time.monotonic() + timeout_s)
+
+
 def take(fd: int, *, exclusive: bool) -> bool:
     """Try to lock an open file without waiting; say whether it worked.
 

@@ -54,6 +54,34 @@ def test_the_programs_own_options_may_stand_behind_the_command() -> None:
     assert hoisted(["show", "--", "--debug"]) == ["show", "--", "--debug"]
 
 
+BUILT = """
+import sys, typer.main
+built, build = [], typer.main.get_command_from_info
+def counted(command_info, **options):
+    built.append(command_info.name)
+    return build(command_info, **options)
+typer.main.get_command_from_info = counted
+from modelfs.cli.main import run
+try:
+    run()
+finally:
+    sys.stderr.write(" ".join(built))
+"""
+
+
+def test_asking_for_one_command_builds_no_other() -> None:
+    """Each that typer builds costs half a millisecond of every start."""
+    asked = [sys.executable, "-c", BUILT, "--quiet", "tags", "--help"]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    assert done.returncode == 0 and "Usage: modelfs tags" in done.stdout
+    assert done.stderr == "tags"
+
+
+def test_a_mistyped_command_is_still_told_its_neighbours() -> None:
+    done = subprocess.run([*COMMAND, "tgas"], capture_output=True, text=True)
+    assert done.returncode == 2 and "'tags'" in done.stderr
+
+
 def test_importing_the_program_draws_nothing_yet() -> None:
     """Tables and bars are loaded by the commands that draw them."""
     question = "import sys, modelfs.cli.main; sys.exit('rich.table' in sys.modules)"

@@ -21,6 +21,7 @@ from modelfs.library import (
     create_library,
     open_library,
     organise,
+    rebuild,
     removal,
     select,
     settings,
@@ -31,6 +32,7 @@ from modelfs.library.addition import AddOptions, plan_add
 from modelfs.library.check import read
 from modelfs.library.checked import CheckSummary
 from modelfs.library.collect import collect, plan_collection
+from modelfs.paths import StorePaths
 from modelfs.store.trouble import explain
 
 
@@ -125,6 +127,13 @@ def verify(library: Library, _: list[str]) -> None:
         say(f"{checked.finding.kind} {', '.join(checked.models)}")
 
 
+def rebuild_catalog(store: Path, _: list[str]) -> None:
+    """Rebuild a lost catalogue, or end a rebuild that was cut off."""
+    paths = StorePaths(store)
+    if not rebuild.end_interrupted(paths):
+        rebuild.rebuild(paths, rebuild.plan_rebuild(paths))
+
+
 def pairs(rest: list[str]) -> dict[str, str]:
     """Read ``key=value`` arguments."""
     return dict(text.split("=", 1) for text in rest)
@@ -169,6 +178,7 @@ IN_A_LIBRARY: dict[str, Action] = {
 }
 ELSEWHERE: dict[str, Callable[[Path, list[str]], object]] = {
     "create": lambda store, rest: create_library(store, Path(rest[0]) if rest else None).close(),
+    "rebuild": rebuild_catalog,
     "hold-catalog": lambda store, _: hold_catalog(store / "catalog.sqlite3"),
     "hold-file": lambda file, _: hold_file(file),
 }

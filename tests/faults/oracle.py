@@ -52,9 +52,8 @@ def look(place: Path) -> dict[str, str]:
         return found
     except Damaged:
         # Killed before its first transaction, ``init`` leaves an empty file, and takes it over.
-        if any(paths.blobs.glob("??/*")):
-            raise
-        return found
+        is_lost = any(paths.blobs.glob("??/*"))
+        return found | ({"catalogue": "lost"} if is_lost else {})
     with library:
         latest = changes.latest(library.catalog, 1)
         found |= {"library": "there"} | ({"history": latest[0].action} if latest else {})

@@ -19,6 +19,7 @@ from modelfs.library import Library, open_library, removal
 from modelfs.library.check import read
 from modelfs.library.checked import CheckSummary
 from modelfs.library.select import one
+from modelfs.library.snapshots import take_snapshot
 from modelfs.types import BlobId
 
 SIZE_BYTES = 30_000
@@ -155,6 +156,25 @@ def moved(place: Path) -> None:
         bring(library, place / "in" / "pipe", move=True)
 
 
+def lost(place: Path) -> None:
+    """A library whose catalogue is gone; its snapshot knows one of two models."""
+    with _library(place, "old") as library:
+        take_snapshot(library.store, library.catalog)
+        original = write(place / "in" / "other.gguf", bytes_of("other"))
+        bring(library, original)
+        original.unlink()
+    for path in (place / "store").glob("catalog.sqlite3*"):
+        path.unlink()
+
+
+def beheaded(place: Path) -> None:
+    """A library whose catalogue has lost its first page; its snapshot knows everything."""
+    with _library(place, "old", "gone") as library:
+        take_snapshot(library.store, library.catalog)
+    with (place / "store" / "catalog.sqlite3").open("r+b") as file:
+        file.write(bytes(4096))
+
+
 def _added(seed: str) -> Step:
     return {f"model {seed}.gguf": "other/unsorted", f"file {seed}.gguf/{seed}.gguf": f"ok {seed}"}
 
@@ -268,6 +288,39 @@ UNDO = Scenario(
     repeatable=False,
     anew=True,
 )
+_RECOVERED = xxhash.xxh3_128_hexdigest(bytes_of("other"))
+REBUILD = Scenario(
+    "rebuild",
+    lost,
+    ("rebuild",),
+    (
+        {
+            "catalogue": None,
+            "library": "there",
+            "history": "recover",
+            "model old.gguf": "other/unsorted",
+            "file old.gguf/old.gguf": "ok old",
+            "model recovered files": "other/unsorted recovered",
+            f"file recovered files/{_RECOVERED}": "ok other",
+        },
+    ),
+    repeatable=False,
+)
+REBUILD_DAMAGED = Scenario(
+    "rebuild of a damaged one",
+    beheaded,
+    ("rebuild",),
+    (
+        {
+            "catalogue": None,
+            "library": "there",
+            "history": "recover",
+            **{f"model {seed}.gguf": "other/unsorted" for seed in ("old", "gone")},
+            **{f"file {seed}.gguf/{seed}.gguf": f"ok {seed}" for seed in ("old", "gone")},
+        },
+    ),
+    repeatable=False,
+)
 CONFIG = Scenario("config", one_model, ("config", "reserve=1MB"), ({"reserve": "1MB"},))
 PROGRAM = Scenario(
     "modelfs add", one_model, ("add", "in/new.gguf"), (_added("new"),), true_program=True
@@ -290,6 +343,8 @@ EVERY = (
     HEAL,
     ADD_OVER_DAMAGE,
     UNDO,
+    REBUILD,
+    REBUILD_DAMAGED,
     CONFIG,
     PROGRAM,
 )

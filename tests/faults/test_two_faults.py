@@ -9,7 +9,7 @@ import pytest
 from core import processes
 from faults.conftest import Stages
 from faults.injection import CHANGING, KILL, ORDERING, Point, points, run_untouched, run_with, sweep
-from faults.scenarios import ADD, ADD_SEVERAL, EMPTY, HEAL, MOVE, UNDO, VERIFY, Scenario
+from faults.scenarios import ADD, ADD_SEVERAL, EMPTY, HEAL, MOVE, REBUILD, UNDO, VERIFY, Scenario
 from faults.stage import Stage
 from faults.tally import count
 
@@ -74,6 +74,11 @@ def test_killed_anywhere_and_its_recovery_killed_anywhere(
     stages: Stages, scenario: Scenario, recovery: str
 ) -> None:
     go_through(stages(scenario), recovery, first=3, second=4)
+
+
+@pytest.mark.long
+def test_a_rebuild_killed_anywhere_and_killed_again(stages: Stages) -> None:
+    go_through(stages(REBUILD), "the same", first=3, second=4)
 
 
 @pytest.mark.long

@@ -49,7 +49,10 @@ class Catalog:
                 connection.set_busy_handler(patience(BUSY_TIMEOUT_S))
                 _check_ours(file, connection)
                 if not create and _version(connection) == 0:
-                    raise Damaged(f"the catalogue {file} is empty", "run: modelfs doctor")
+                    raise Damaged(
+                        f"the catalogue {file} is empty",
+                        "modelfs init makes a new one; with models: modelfs doctor --rebuild",
+                    )
                 if read_only and _version(connection) < migrations()[-1][0]:
                     connection.close()
                     cls.open(file).close()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import apsw
 
-from modelfs.catalog.database import Catalog, Row
+from modelfs.catalog.database import Catalog, Row, translated
 from modelfs.catalog.edit import index
-from modelfs.errors import ModelfsError
+from modelfs.errors import Damaged, ModelfsError
 from modelfs.names import alternatives, fold, legal_name
 from modelfs.types import ModelId
 
@@ -66,31 +66,38 @@ def nothing() -> Remains:
 def read(file: Path) -> Remains:
     """Read all that can be read of a catalogue of this version, without changing it."""
     remains = Remains()
-    try:
-        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
-    except apsw.Error as error:
-        remains.lost = dict.fromkeys(_KEYS, str(error))
-        return remains
-    try:
-        with suppress(apsw.Error):
-            connection.execute("PRAGMA cell_size_check = ON")
-        for table, width in _KEYS.items():
-            _read_table(connection, table, width, remains)
-    finally:
-        connection.close()
+    with translated(file):
+        try:
+            connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
+        except _DAMAGE as error:
+            remains.lost = dict.fromkeys(_KEYS, str(error))
+            return remains
+        try:
+            with suppress(*_DAMAGE):
+                connection.execute("PRAGMA cell_size_check = ON")
+            for table, width in _KEYS.items():
+                _read_table(connection, table, width, remains)
+        finally:
+            connection.close()
     return remains
 
 
-def read_snapshot(file: Path) -> Remains:
-    """Read a snapshot through a copy that is brought to this version; the snapshot stays as it is.
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError, apsw.SQLError)
+"""What SQLite says of damage, down to a table that is not there; not of a lock or of memory."""
 
-    Raises ModelfsError for one that cannot be used.
+
+def read_snapshot(file: Path) -> Remains | None:
+    """Read a snapshot through a copy that is brought to this version; None for a damaged one.
+
+    Raises OSError or ModelfsError when the disk fails: an older snapshot would lose what this has.
     """
     draft = file.with_name(f".{file.name}.reading")
     try:
         shutil.copyfile(file, draft)
         Catalog.open(draft).close()
         return read(draft)
+    except Damaged:
+        return None
     finally:
         for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
             draft.with_name(name).unlink(missing_ok=True)
@@ -135,7 +142,7 @@ def _collect(
     try:
         for row in connection.execute(sql):
             found.setdefault(tuple(row[:width]), tuple(row))
-    except apsw.Error as error:
+    except _DAMAGE as error:
         return str(error)
     return None
 

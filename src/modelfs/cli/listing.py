@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfs.cli import completion, options
-from modelfs.cli.output import note, print_json, say, warn
+from modelfs.cli.output import note, print_json_list, say, warn
 from modelfs.cli.tables import Cell, Column, Row, is_drawn, is_wide, print_plain, print_table
 from modelfs.units import format_count, format_size, format_time
 
@@ -103,10 +103,12 @@ def print_models(query: str, *, trashed: bool, plain: bool, as_json: bool) -> No
     from modelfs.library import describe, open_library, select
 
     with open_library(read_only=True) as library:
+        if as_json:
+            chosen = select.meant(library, query, trashed=trashed)
+            print_json_list(describe.listed_as_json(library, chosen))
+            return
         found = select.matching(library, query, trashed=trashed)
-    if as_json:
-        print_json([describe.listed(model) for model in found])
-    elif not found:
+    if not found:
         _nothing(query, trashed)
     elif not is_drawn(plain=plain):
         print_plain([_plain(model) for model in found])

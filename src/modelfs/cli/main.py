@@ -134,8 +134,20 @@ def run() -> None:
         # A name that the terminal's encoding lacks is shown escaped; it is no reason to fail.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     arguments = hoisted(sys.argv[1:])
+    _leave_only(next((word for word in arguments if not word.startswith("-")), ""))
     code = guarded(lambda: app(args=arguments, prog_name="modelfs"), debug="--debug" in arguments)
     sys.exit(code)
+
+
+def _leave_only(name: str) -> None:
+    """Keep one command of all, if there is one of that name.
+
+    Typer builds every command that is registered before it looks for the one that was asked for.
+    """
+    commands = [command for command in app.registered_commands if command.name == name]
+    groups = [group for group in app.registered_groups if group.name == name]
+    if commands or groups:
+        app.registered_commands, app.registered_groups = commands, groups
 
 
 def hoisted(arguments: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -88,11 +89,19 @@ def print_json(document: object) -> None:
 
     A list has a line for each element: indenting 100 000 files costs more than reading them.
     """
-    if isinstance(document, list) and document:
-        lines = ",\n".join(json.dumps(element, ensure_ascii=False) for element in document)
-        text = f"[\n{lines}\n]\n"
+    if isinstance(document, list):
+        print_json_list([json.dumps(element, ensure_ascii=False) for element in document])
     else:
-        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        _write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_json_list(elements: Sequence[str]) -> None:
+    """Print a document that is a list, of elements that are JSON already."""
+    lines = ",\n".join(elements)
+    _write(f"[\n{lines}\n]\n" if elements else "[]\n")
+
+
+def _write(text: str) -> None:
     sys.stdout.flush()
     # A lone surrogate becomes its \udcXX escape, which is what JSON has for it.
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))

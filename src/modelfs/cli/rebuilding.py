@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelfs.cli.confirm import confirm
-from modelfs.cli.output import next_step, print_json, say, warn
+from modelfs.cli.output import next_step, note, print_json, say, warn
 from modelfs.cli.progress import bars
 from modelfs.units import format_count, format_time
 
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 def rebuild_catalog(*, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Plan, show, ask and rebuild."""
     from modelfs import config
-    from modelfs.library.rebuild import plan_rebuild, rebuild
+    from modelfs.library.rebuild import end_interrupted, plan_rebuild, rebuild
     from modelfs.paths import StorePaths
 
     paths = StorePaths(config.configured_store())
+    if not dry_run and end_interrupted(paths):
+        note("the rebuild that was cut off is done now")
+        return
     plan = plan_rebuild(paths)
     missing: list[str] = []
     if not as_json:

@@ -13,7 +13,7 @@ LONG_S = 300.0
 """For what changes only with an invalidation."""
 
 SHORT_S = 1.0
-"""For folders' own times, and for what is in combined tags."""
+"""For combined tags and what is in them."""
 
 _FILE_MODE = stat.S_IFREG | 0o444
 _FOLDER_MODE = stat.S_IFDIR | 0o555
@@ -47,7 +47,8 @@ def attributes(node: Node, links: int, target: str | None = None) -> pyfuse3.Ent
         entry.st_nlink = 1  # find(1) then makes no guess about subfolders
         entry.st_size = 0
         mtime_ns = ctime_ns = node.mtime_ns
-        entry.entry_timeout, entry.attr_timeout = LONG_S, SHORT_S
+        entry.entry_timeout = LONG_S
+        entry.attr_timeout = SHORT_S if is_combined(node.path) else LONG_S
     entry.st_mtime_ns = entry.st_atime_ns = mtime_ns
     entry.st_ctime_ns = ctime_ns
     return entry

@@ -4,9 +4,11 @@ It never touches a path below its own mount. SIGTERM, SIGINT and SIGHUP unmount;
 dead mount that the next ``modelfs mount`` takes away.
 """
 
+import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
@@ -24,6 +26,8 @@ from modelfs.fs.following import Follower
 from modelfs.fs.invalidation import Invalidator
 from modelfs.fs.known import KnownInodes
 from modelfs.fs.operations import Operations
+from modelfs.fs.readahead import widen
+from modelfs.fs.requests import take_quickly
 from modelfs.fs.state import write_note
 from modelfs.library import Library, open_library
 from modelfs.library.library import check_apart
@@ -37,6 +41,12 @@ _COUNT_S = 2.0
 _STOP_S = 2.0
 _AFTER_A_BUG_S = 5.0
 _DEVICE = Path("/dev/fuse")
+
+_TURN_S = 0.0005
+"""How long a thread may keep the interpreter when the loop wants it: a tenth of Python's own.
+
+A request needs the interpreter several times, and would wait as often while a change is followed.
+"""
 
 
 def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
@@ -57,7 +67,9 @@ def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
 def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path], None]) -> None:
     mountpoint = library.mountpoint
     prepare(library, mountpoint)
-    follower = Follower(library.paths.catalog, library.layouts)
+    sys.setswitchinterval(_TURN_S)
+    take_quickly()
+    follower = _first_view(library)
     operations = Operations(library.store, follower.tree, links=links)
     write_note(lock_fd, mountpoint, "links" if links else "served")
     options = {"default_permissions", "ro", "fsname=modelfs", "subtype=modelfs"}
@@ -72,12 +84,25 @@ def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path
         ) from error
     log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
     try:
-        trio.run(_serve, operations, follower, library.paths.catalog, lambda: announce(mountpoint))
+        trio.run(_serve, operations, follower, library.paths.catalog, mountpoint, announce)
     finally:
         pyfuse3.close(unmount=True)
         follower.close()
         write_uses(library.paths.catalog, operations.uses.take())
         log.info("unmounted")
+
+
+def _first_view(library: Library) -> Follower:
+    """Read the whole catalogue, without looking for garbage among what is all to be kept.
+
+    Python's collector would walk millions of objects again and again, while nobody is answered.
+    """
+    gc.disable()
+    try:
+        return Follower(library.paths.catalog, library.layouts)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def prepare(library: Library, mountpoint: Path) -> None:
@@ -105,7 +130,11 @@ def prepare(library: Library, mountpoint: Path) -> None:
 
 
 async def _serve(
-    operations: Operations, follower: Follower, catalog_file: Path, announce: Callable[[], None]
+    operations: Operations,
+    follower: Follower,
+    catalog_file: Path,
+    mountpoint: Path,
+    announce: Callable[[Path], None],
 ) -> None:
     invalidator = Invalidator(
         pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
@@ -115,12 +144,18 @@ async def _serve(
     operations.catch_up = follow
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_obey_signals, invalidator)
+        nursery.start_soon(_widen, operations.ready, mountpoint)
         nursery.start_soon(_again_and_again, _POLL_S, follow)
         nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, catalog_file)
-        announce()
+        announce(mountpoint)
         await pyfuse3.main()
         nursery.cancel_scope.cancel()
     invalidator.stop(0)
+
+
+async def _widen(ready: trio.Event, mountpoint: Path) -> None:
+    await ready.wait()
+    await trio.to_thread.run_sync(widen, mountpoint)
 
 
 async def _again_and_again(
@@ -156,7 +191,8 @@ async def _follow(
     async with one_at_a_time:
         if follower.poll():
             operations.tree, diff = await trio.to_thread.run_sync(follower.refresh)
-            _tell_kernel(operations.known, diff, invalidator)
+            # In a thread, for a diff may be large. What the kernel learns meanwhile is new already.
+            await trio.to_thread.run_sync(_tell_kernel, operations.known, diff, invalidator)
 
 
 def _tell_kernel(known: KnownInodes, diff: TreeDiff, invalidator: Invalidator) -> None:

@@ -11,22 +11,20 @@ from modelfs.views.inodes import ROOT_INODE, file_inode, folder_inode
 
 
 class KnownInodes:
-    """Inodes with a lookup count above zero. Lives on the loop."""
+    """Inodes with a lookup count above zero. Lives on the loop; other threads may ask ``holds``."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._folders: dict[int, FolderPath] = {ROOT_INODE: ()}
         self._files: dict[int, FileNode] = {}
 
-    def remember(self, node: Node) -> int:
-        """Count one reference that the kernel is about to get; return the inode."""
-        inode = inode_of(node)
+    def remember(self, node: Node, inode: int) -> None:
+        """Count one reference to a node's inode that the kernel is about to get."""
         self._counts[inode] = self._counts.get(inode, 0) + 1
         if isinstance(node, FileNode):
             self._files[inode] = node
         else:
             self._folders[inode] = node.path
-        return inode
 
     def forget(self, counts: Iterable[tuple[int, int]]) -> None:
         """Take references back; never raises, whatever the kernel says."""

@@ -26,6 +26,8 @@ class Mount:
     mountpoint: Path
     kind: str
     """The type of the file system."""
+    device: str
+    """Its device number, ``major:minor``."""
 
 
 def mounts_at(mountpoint: Path) -> list[Mount]:
@@ -38,10 +40,12 @@ def _all_mounts() -> list[Mount]:
     for line in (
         Path("/proc/self/mountinfo").read_bytes().decode(errors="surrogateescape").split("\n")
     ):
-        # proc(5): the fifth field is the mount point; the type is the first behind ' - '.
+        # proc(5): the third field is the device, the fifth the mount point; the type is the first
+        # behind ' - '.
         before, separator, after = line.partition(" - ")
         if separator:
-            found.append(Mount(Path(_unescape(before.split(" ")[4])), after.split(" ")[0]))
+            fields = before.split(" ")
+            found.append(Mount(Path(_unescape(fields[4])), after.split(" ")[0], fields[2]))
     return found
 
 

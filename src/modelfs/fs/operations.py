@@ -1,7 +1,8 @@
 """The handlers: each kernel request is a look at the current tree, and nothing waits.
 
 Everything here runs on the loop's one thread, so there is no lock: between two awaits nothing
-else happens. What touches the disk goes to a thread; only page-cache reads are made here.
+else happens. What touches the disk goes to a thread; only page-cache reads are made here. So does
+what takes long because a folder is large: settling its names.
 """
 
 import errno
@@ -23,7 +24,7 @@ from modelfs.fs.reading import OpenBlob, Reader, open_blob
 from modelfs.fs.xattrs import extended
 from modelfs.names import MAX_BYTES
 from modelfs.store import BlobStore
-from modelfs.views import FileNode, FolderNode, Node, Tree
+from modelfs.views import FileNode, FolderNode, Listing, Node, Tree
 from modelfs.views.inodes import file_of_inode
 
 log = logging.getLogger(__name__)
@@ -47,13 +48,19 @@ class Operations(pyfuse3.Operations):
         """Brings the tree up to date with the catalogue; whoever follows it sets this."""
         self.known = KnownInodes()
         self.uses = UseCounter()
+        self.ready = trio.Event()
+        """Set when the mount is up and the kernel has its first answer."""
         self._store = store
         self._links = links
         self._reader = Reader()
         self._handles = count(1)
         self._files: dict[int, OpenBlob] = {}
-        self._listings: dict[int, tuple[FolderNode, Sequence[tuple[str, Node]]]] = {}
+        self._listings: dict[int, tuple[FolderNode, Listing]] = {}
         self._statfs: tuple[float, pyfuse3.StatvfsData] | None = None
+
+    def init(self) -> None:
+        """Note that the kernel has asked for the first time; it is answered before anybody runs."""
+        self.ready.set()
 
     async def lookup(
         self, parent_inode: int, name: bytes, ctx: pyfuse3.RequestContext
@@ -63,15 +70,18 @@ class Operations(pyfuse3.Operations):
             raise pyfuse3.FUSEError(errno.ENAMETOOLONG)
         if is_probe(name):
             return absent(_PROBE_REMEMBERED_S)
-        folder = self._folder(parent_inode)
+        folder = await self._settled_folder(parent_inode)
         try:
             node = self.tree.child(folder, name.decode())
         except UnicodeDecodeError:
             node = None
         if node is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
-        self.known.remember(node)
-        return self._entry(node, folder)
+        entry = self._attributes(node)
+        if is_combined(folder.path) or (isinstance(node, FolderNode) and is_combined(node.path)):
+            entry.entry_timeout = SHORT_S
+        self.known.remember(node, entry.st_ino)
+        return entry
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         """Take back references that the kernel dropped."""
@@ -79,11 +89,11 @@ class Operations(pyfuse3.Operations):
 
     async def getattr(self, inode: int, ctx: pyfuse3.RequestContext) -> pyfuse3.EntryAttributes:
         """Describe an inode."""
-        return self._attributes(self._node(inode))
+        return self._attributes(await self._node(inode))
 
     async def readlink(self, inode: int, ctx: pyfuse3.RequestContext) -> bytes:
         """Say where a link leads; files are links only with ``--links``."""
-        node = self._node(inode)
+        node = await self._node(inode)
         if not isinstance(node, FileNode) or not self._links:
             raise pyfuse3.FUSEError(errno.EINVAL)
         return os.fsencode(self._store.path(node.file.blob))
@@ -92,7 +102,7 @@ class Operations(pyfuse3.Operations):
         """Open a file for reading; damage answers EIO."""
         if flags & os.O_ACCMODE != os.O_RDONLY:
             raise pyfuse3.FUSEError(errno.EROFS)
-        node = self._node(inode)
+        node = await self._node(inode)
         if not isinstance(node, FileNode):
             raise pyfuse3.FUSEError(errno.EISDIR)
         file = await self._open_blob(node)
@@ -127,20 +137,24 @@ class Operations(pyfuse3.Operations):
 
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
         """Take one consistent listing, which the handle keeps."""
+        folder = await self._settled_folder(inode)
         handle = next(self._handles)
-        folder = self._folder(inode)
-        self._listings[handle] = folder, self.tree.children(folder)
+        self._listings[handle] = folder, self.tree.listing(folder)
         return handle
 
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         """Give entries from the listing's place ``start_id`` on, counting those that were taken."""
         folder, listing = self._listings[fh]
-        for number in range(start_id, len(listing)):
-            name, node = listing[number]
-            entry = self._entry(node, folder)
+        combined = is_combined(folder.path)
+        for number in range(start_id, len(listing.names)):
+            name = listing.names[number]
+            node = listing.node(name)
+            entry = self._attributes(node)
+            if combined:
+                entry.entry_timeout = SHORT_S
             if not pyfuse3.readdir_reply(token, name.encode(), entry, number + 1):
                 return
-            self.known.remember(node)
+            self.known.remember(node, entry.st_ino)
 
     async def releasedir(self, fh: int) -> None:
         """Drop a listing."""
@@ -165,39 +179,39 @@ class Operations(pyfuse3.Operations):
         """
         if not name.startswith(b"user."):
             raise pyfuse3.FUSEError(errno.ENOTSUP)
-        value = extended(self._node(inode)).get(name)
+        value = extended(await self._node(inode)).get(name)
         if value is None:
             raise pyfuse3.FUSEError(pyfuse3.ENOATTR)
         return value
 
     async def listxattr(self, inode: int, ctx: pyfuse3.RequestContext) -> Sequence[bytes]:
         """Return the names of the extended attributes."""
-        return list(extended(self._node(inode)))
+        return list(extended(await self._node(inode)))
 
-    def _folder(self, inode: int) -> FolderNode:
+    async def _settled_folder(self, inode: int) -> FolderNode:
+        """Return what a folder's inode is now, in a tree that knows all names on its way."""
         path = self.known.folder(inode)
-        node = self.tree.node(path) if path is not None else None
+        if path is None:
+            raise pyfuse3.FUSEError(errno.ENOENT)
+        # Again after each: while a thread was busy, the tree may have become another one.
+        while (folder := self.tree.unsettled(path)) is not None:
+            await trio.to_thread.run_sync(folder.settle)
+        node = self.tree.node(path)
         if node is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         if not isinstance(node, FolderNode):
             raise pyfuse3.FUSEError(errno.ENOTDIR)
         return node
 
-    def _node(self, inode: int) -> Node:
+    async def _node(self, inode: int) -> Node:
         """Return what an inode is now, or was, if it is gone and the kernel still holds it."""
         file = file_of_inode(inode)
         if file is None:
-            return self._folder(inode)
+            return await self._settled_folder(inode)
         node = self.tree.files.get(file) or self.known.file(inode)
         if node is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return node
-
-    def _entry(self, node: Node, folder: FolderNode) -> pyfuse3.EntryAttributes:
-        entry = self._attributes(node)
-        if is_combined(folder.path) or (isinstance(node, FolderNode) and is_combined(node.path)):
-            entry.entry_timeout = SHORT_S
-        return entry
 
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
         if isinstance(node, FolderNode):

@@ -31,15 +31,18 @@ class Clues:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions that must all hold; one that is ``None`` or empty asks nothing."""
+    """Conditions that must all hold; one that is ``None`` or empty asks nothing.
+
+    Patterns are compiled when they are first asked: few ever are, and all of them cost 20 ms.
+    """
 
     category: str
     because: str
     formats: frozenset[str]
-    architecture: re.Pattern[str] | None
-    kind: re.Pattern[str] | None
-    words: re.Pattern[str] | None
-    tensors: tuple[re.Pattern[str], ...]
+    architecture: str | None
+    kind: str | None
+    words: str | None
+    tensors: tuple[str, ...]
     has: tuple[str, ...]
     is_delta: bool | None
 
@@ -49,15 +52,15 @@ class Rule:
             return False
         if self.is_delta is not None and self.is_delta != clues.is_delta:
             return False
-        if self.architecture and not self.architecture.fullmatch(clues.architecture):
+        if self.architecture and not _is_whole(self.architecture, clues.architecture):
             return False
-        if self.kind and not self.kind.fullmatch(clues.kind):
+        if self.kind and not _is_whole(self.kind, clues.kind):
             return False
-        if self.words and not self.words.search(clues.names):
+        if self.words and not _has_word(self.words, clues.names):
             return False
         if not all(any(matches_path(path, row) for path in clues.paths) for row in self.has):
             return False
-        return all(pattern.search(tensor_text) for pattern in self.tensors)
+        return all(re.search(row, tensor_text, re.MULTILINE) for row in self.tensors)
 
 
 def guess(clues: Clues) -> tuple[str, str]:
@@ -76,10 +79,10 @@ def _rules() -> Sequence[Rule]:
             category=row["category"],
             because=row["because"],
             formats=frozenset(row.get("formats", ())),
-            architecture=_whole(row.get("architecture")),
-            kind=_whole(row.get("kind")),
-            words=_words(row.get("words")),
-            tensors=tuple(re.compile(text, re.MULTILINE) for text in row.get("tensors", ())),
+            architecture=row.get("architecture"),
+            kind=row.get("kind"),
+            words=row.get("words"),
+            tensors=tuple(row.get("tensors", ())),
             has=tuple(row.get("has", ())),
             is_delta=row.get("delta"),
         )
@@ -87,12 +90,10 @@ def _rules() -> Sequence[Rule]:
     )
 
 
-def _whole(pattern: str | None) -> re.Pattern[str] | None:
-    return re.compile(pattern, re.IGNORECASE) if pattern else None
+def _is_whole(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern, text, re.IGNORECASE) is not None
 
 
-def _words(pattern: str | None) -> re.Pattern[str] | None:
+def _has_word(pattern: str, text: str) -> bool:
     """A word ends where letters and digits end; ``_`` joins nothing."""
-    if not pattern:
-        return None
-    return re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", re.IGNORECASE)
+    return re.search(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", text, re.IGNORECASE) is not None

@@ -3,6 +3,8 @@
 import os
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -77,14 +79,9 @@ def open_library(store: Path | None = None, *, read_only: bool = False) -> Libra
     """
     store_paths = StorePaths(store or config.configured_store())
     settings = config.load_settings(store_paths.settings)
-    use = _take_part(store_paths)
-    try:
+    with _taking_part(store_paths) as use:
         check_not_lost(store_paths)
         catalog = Catalog.open(store_paths.catalog, read_only=read_only)
-    except BaseException:
-        if use is not None:
-            os.close(use)
-        raise
     _raise_descriptor_limit()
     return Library(store_paths, catalog, settings, use)
 
@@ -103,19 +100,28 @@ def check_not_lost(store_paths: StorePaths) -> None:
         )
 
 
-def _take_part(store_paths: StorePaths) -> int | None:
-    """Say that we have the library open, until the descriptor closes; None on a read-only disk."""
-    # Where there is no library yet nothing is made: ``init`` refuses a folder with files in it.
+@contextmanager
+def _taking_part(store_paths: StorePaths) -> Iterator[int | None]:
+    """Say that we have the library open, until the descriptor closes: here only if this fails.
+
+    Gives None where there is no library, in which nothing is made, and on a read-only disk.
+    """
     create = os.O_CREAT if store_paths.blobs.is_dir() else 0
-    flags = os.O_RDONLY | os.O_CLOEXEC | create
+    fd = None
+    with suppress(OSError):
+        fd = os.open(store_paths.use_lock, os.O_RDONLY | os.O_CLOEXEC | create, 0o600)
     try:
-        fd = os.open(store_paths.use_lock, flags, 0o600)
-    except OSError:
-        return None
-    if locks.take(fd, exclusive=False):
-        return fd
-    os.close(fd)
-    raise CatalogBusy("the catalogue is being rebuilt", "wait for modelfs doctor --rebuild to end")
+        if fd is not None and not locks.take_within(fd, exclusive=False, timeout_s=_REBUILD_S):
+            raise CatalogBusy("the catalogue is being rebuilt", "try again when that has ended")
+        yield fd
+    except BaseException:
+        if fd is not None:
+            os.close(fd)
+        raise
+
+
+_REBUILD_S = 5.0
+"""So long is waited for a rebuild, which takes a second for a thousand models."""
 
 
 def create_library(store: Path | None, mountpoint: Path | None) -> Library:
@@ -131,19 +137,26 @@ def create_library(store: Path | None, mountpoint: Path | None) -> Library:
     check_apart(store_paths.root, settings.mountpoint)
     blobs = BlobStore(store_paths)
     blobs.create()
+    with _taking_part(store_paths) as use:
+        catalog = _create_catalog(store_paths, blobs)
+        durable.fsync_folder(store_paths.root)
+        config.save_settings(store_paths.settings, settings)
+        if not os.environ.get(paths.LIBRARY_VARIABLE):
+            config.remember_store(store_paths.root)
+    return Library(store_paths, catalog, settings, use)
+
+
+def _create_catalog(store_paths: StorePaths, store: BlobStore) -> Catalog:
     # One at a time: SQLite does not wait for the lock that changing to WAL takes.
-    use = _take_part(store_paths)
-    with blobs.deleting():
+    with store.deleting():
         check_not_lost(store_paths)
-        catalog = Catalog.open(store_paths.catalog, create=True)
+        # With blobs it is not a new library, and an empty catalogue would forget them all.
+        is_new = not any(store_paths.blobs.glob("??/*"))
+        catalog = Catalog.open(store_paths.catalog, create=is_new)
         if changes.newest(catalog)[0] == 0:
             with catalog.write():
                 changes.log(catalog, "init", ModelId(0), None, {"at": time.time()})
-    durable.fsync_folder(store_paths.root)
-    config.save_settings(store_paths.settings, settings)
-    if not os.environ.get(paths.LIBRARY_VARIABLE):
-        config.remember_store(store_paths.root)
-    return Library(store_paths, catalog, settings, use)
+    return catalog
 
 
 def check_apart(store: Path, mountpoint: Path) -> None:

@@ -8,7 +8,7 @@ open meanwhile: what they wrote would go to the catalogue that is set aside.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from modelfs.library.snapshots import Snapshot, snapshots
 from modelfs.paths import StorePaths
 from modelfs.progress import Report, silent
 from modelfs.store.strays import put_away
+from modelfs.store.trouble import explained
 from modelfs.types import ModelId
 from modelfs.units import format_count, format_size, format_time
 
@@ -49,6 +50,21 @@ class RebuildPlan:
         return len(self.remains.rows["model"])
 
 
+def end_interrupted(paths: StorePaths) -> bool:
+    """End a rebuild that was cut off while it exchanged the catalogues; say if there was one.
+
+    Raises Refused when somebody has the library open.
+    """
+    if not paths.rebuilt_catalog.exists():
+        return False
+    with _alone(paths):
+        if paths.catalog.exists():  # it may have changed since: what was made of it is forgotten
+            _remove(paths.rebuilt_catalog)
+            return False
+        _put_in_place(paths)
+    return True
+
+
 def plan_rebuild(paths: StorePaths) -> RebuildPlan:
     """Say what can be had back of a lost or damaged catalogue.
 
@@ -57,14 +73,9 @@ def plan_rebuild(paths: StorePaths) -> RebuildPlan:
     """
     require_store(paths)
     with _alone(paths):
-        was_ended = _end_interrupted(paths)
         why = _what_is_wrong(paths.catalog)
         if why is None:
-            sound = "the catalogue is sound"
-            raise Refused(
-                f"{sound}: the rebuild that was cut off is done now" if was_ended else sound,
-                "modelfs verify mends what else can be mended",
-            )
+            raise Refused("the catalogue is sound", "modelfs verify mends what else can be mended")
         current = remains.read(paths.catalog) if paths.catalog.exists() else remains.nothing()
         snapshot, older = (None, Remains()) if current.is_whole else _newest_readable(paths)
         both = remains.merged(current, older)
@@ -101,11 +112,14 @@ def rebuild(paths: StorePaths, plan: RebuildPlan, report: Report = silent) -> li
     return missing
 
 
+_ALONE_S = 1.0
+
+
 @contextmanager
 def _alone(paths: StorePaths) -> Iterator[None]:
     fd = os.open(paths.use_lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not locks.take(fd, exclusive=True):
+        if not locks.take_within(fd, exclusive=True, timeout_s=_ALONE_S):
             raise Refused(
                 "the library is in use: its catalogue cannot be exchanged under others",
                 "modelfs umount, and wait for other modelfs commands",
@@ -132,8 +146,10 @@ def _what_is_wrong(file: Path) -> str | None:
 
 def _newest_readable(paths: StorePaths) -> tuple[Snapshot | None, Remains]:
     for snapshot in snapshots(paths):
-        with suppress(ModelfsError):
-            return snapshot, remains.read_snapshot(snapshot.path)
+        with explained(f"{snapshot.path} cannot be read"):
+            found = remains.read_snapshot(snapshot.path)
+        if found is not None:
+            return snapshot, found
     return None, Remains()
 
 
@@ -182,17 +198,6 @@ def _remove(draft: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         # Safety: only our own draft, which nobody has open while we are alone.
         draft.with_name(draft.name + suffix).unlink(missing_ok=True)
-
-
-def _end_interrupted(paths: StorePaths) -> bool:
-    """End an exchange that was cut off, or forget one whose time has passed; say if it ended."""
-    if not paths.rebuilt_catalog.exists():
-        return False
-    if paths.catalog.exists():
-        _remove(paths.rebuilt_catalog)
-        return False
-    _put_in_place(paths)
-    return True
 
 
 def _put_in_place(paths: StorePaths) -> None:

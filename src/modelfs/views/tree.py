@@ -7,10 +7,10 @@ folders that a changed model touches are new.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from modelfs.catalog.records import FileRecord, ModelRecord
 from modelfs.types import FileId, ModelId
+from modelfs.views.folder import Folder
 from modelfs.views.placement import (
     BY_CATEGORY,
     BY_TAG,
@@ -19,7 +19,6 @@ from modelfs.views.placement import (
     Claim,
     ToolLayout,
     placements,
-    settle,
 )
 
 FolderPath = tuple[str, ...]
@@ -45,20 +44,27 @@ class FileNode:
 Node = FolderNode | FileNode
 
 
-class _Folder:
-    """One folder of the views. Never changed once it is in a tree."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is in a folder, sorted by name; each node is made when it is asked for."""
 
-    def __init__(
-        self, folders: frozenset[str], claims: Mapping[ModelId, Claim], mtime_ns: int
-    ) -> None:
-        self.folders = folders
-        self.claims = claims
-        self.mtime_ns = mtime_ns
+    names: Sequence[str]
+    _tree: "Tree"
+    _folder: FolderNode
+    _view: Folder | None
+    """The folder of the views that it is; None inside a model."""
+    _inside: Mapping[str, FileNode | None]
+    """What is there inside a model."""
 
-    @cached_property
-    def entries(self) -> dict[str, ModelId]:
-        """Models by the names they have here."""
-        return settle(self.claims.values(), self.folders)
+    def node(self, name: str) -> Node:
+        """Return the node of one of the names."""
+        path = (*self._folder.path, name)
+        if self._view is None:
+            found = self._inside[name]
+            return found or FolderNode(path, self._folder.mtime_ns, self._folder.model)
+        if name in self._view.folders:
+            return FolderNode(path, self._tree.views[path].mtime_ns)
+        return self._tree.model_node(self._view.entries[name], path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,12 @@ class Tree:
     models: Mapping[ModelId, ModelRecord]
     files: Mapping[FileId, FileNode]
     """Every file of a living model."""
-    views: Mapping[FolderPath, _Folder]
+    views: Mapping[FolderPath, Folder]
     fixed: frozenset[FolderPath]
     """Folders that exist even when empty."""
     links: Mapping[ModelId, int]
     """How many listed places show each model, and so each of its files."""
-    _combined: dict[FolderPath, "_Folder | None"] = field(default_factory=dict, repr=False)
+    _combined: dict[FolderPath, "Folder | None"] = field(default_factory=dict, repr=False)
     _insides: dict[ModelId, "_Inside"] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -101,7 +107,7 @@ class Tree:
             for folder in [(), *layout.folders, *(rule.folder for rule in layout.rules)]:
                 fixed.update(_with_parents((BY_TOOL, layout.tool, *folder)))
         views = {
-            path: _Folder(frozenset(p[-1] for p in fixed if p and p[:-1] == path), {}, mtime_ns)
+            path: Folder(frozenset(p[-1] for p in fixed if p and p[:-1] == path), {}, mtime_ns)
             for path in fixed
         }
         return cls(layouts, {}, {}, views, frozenset(fixed), {})
@@ -158,20 +164,35 @@ class Tree:
         """Return one entry of a folder, or None."""
         return self.node((*folder.path, name))
 
-    def children(self, folder: FolderNode) -> list[tuple[str, Node]]:
-        """Return the entries of a folder, sorted by name. Combined tags are not listed."""
+    def unsettled(self, path: FolderPath) -> Folder | None:
+        """Return the folder whose many names are to be settled before a path is looked at."""
+        for depth in range(len(path), -1, -1):
+            folder = self._folder(path[:depth])
+            if folder is not None:
+                return None if folder.is_settled else folder
+        return None
+
+    def listing(self, folder: FolderNode) -> Listing:
+        """Return what is in a folder. Combined tags are not listed."""
         view = self._folder(folder.path)
-        if view is None:
-            return self._listed_inside(folder)
-        found: dict[str, Node] = {}
-        for name in view.folders:
-            path = (*folder.path, name)
-            found[name] = FolderNode(path, self.views[path].mtime_ns)
-        for name, model in view.entries.items():
-            node = self._inside(model, (*folder.path, name), len(folder.path) + 1)
-            if node is not None:
-                found[name] = node
-        return sorted(found.items())
+        if view is not None:
+            return Listing(view.names, self, folder, view, {})
+        assert folder.model is not None
+        inner = folder.path[self._depth_of_model(folder) :]
+        inside = self._inside_of(folder.model).get(inner, {})
+        return Listing(tuple(inside), self, folder, None, inside)
+
+    def children(self, folder: FolderNode) -> list[tuple[str, Node]]:
+        """Return the entries of a folder, sorted by name."""
+        listing = self.listing(folder)
+        return [(name, listing.node(name)) for name in listing.names]
+
+    def model_node(self, model_id: ModelId, path: FolderPath) -> Node:
+        """Return what a model is at one of its places: a file, or a folder of files."""
+        model = self.models[model_id]
+        if model.is_single:
+            return self.files[model.files[0].id]
+        return FolderNode(path, int(model.added_at * 1e9), model)
 
     def appearances(self, model: ModelId) -> list[FolderPath]:
         """Return the listed paths of a model."""
@@ -184,32 +205,21 @@ class Tree:
 
     def _inside(self, model_id: ModelId, path: FolderPath, start: int) -> Node | None:
         """Return the node at ``path`` whose parts from ``start`` on are inside a model."""
-        model = self.models[model_id]
         inner = path[start:]
+        if not inner:
+            return self.model_node(model_id, path)
+        model = self.models[model_id]
         if model.is_single:
-            return FileNode(model.files[0], model) if not inner else None
+            return None
         inside = self._inside_of(model)
         if inner in inside:
             return FolderNode(path, int(model.added_at * 1e9), model)
-        file = inside.get(inner[:-1], {}).get(inner[-1])
-        return FileNode(file, model) if file is not None else None
-
-    def _listed_inside(self, folder: FolderNode) -> list[tuple[str, Node]]:
-        assert folder.model is not None
-        inner = folder.path[self._depth_of_model(folder) :]
-        found: dict[str, Node] = {}
-        for name, file in self._inside_of(folder.model).get(inner, {}).items():
-            if file is not None:
-                found[name] = FileNode(file, folder.model)
-            else:
-                path = (*folder.path, name)
-                found[name] = FolderNode(path, folder.mtime_ns, folder.model)
-        return sorted(found.items())
+        return inside.get(inner[:-1], {}).get(inner[-1])
 
     def _inside_of(self, model: ModelRecord) -> "_Inside":
         inside = self._insides.get(model.id)
         if inside is None:
-            inside = self._insides[model.id] = _index(model)
+            inside = self._insides[model.id] = _index(model, self.files)
         return inside
 
     def _depth_of_model(self, folder: FolderNode) -> int:
@@ -218,7 +228,7 @@ class Tree:
             depth -= 1
         return depth
 
-    def _folder(self, path: FolderPath) -> _Folder | None:
+    def _folder(self, path: FolderPath) -> Folder | None:
         found = self.views.get(path)
         if found is None and len(path) == 2 and path[0] == BY_TAG and "+" in path[1]:
             if len(self._combined) > _COMBINED_KEPT:
@@ -228,7 +238,7 @@ class Tree:
             return self._combined[path]
         return found
 
-    def _combine(self, terms: Sequence[str]) -> _Folder | None:
+    def _combine(self, terms: Sequence[str]) -> Folder | None:
         """Return the folder of ``a+b`` (and) and ``a+~b`` (and not); None for an unknown tag."""
         claims: dict[ModelId, Claim] | None = None
         mtime_ns = 0
@@ -244,25 +254,25 @@ class Tree:
                 claims = dict(view.claims)
             else:
                 claims = {m: c for m, c in claims.items() if (m in view.claims) != excluded}
-        return _Folder(frozenset(), claims or {}, mtime_ns)
+        return Folder(frozenset(), claims or {}, mtime_ns)
 
 
 _COMBINED_KEPT = 256
 """Combined tags are made when named; a tree remembers this many before it starts afresh."""
 
 
-_Inside = dict[FolderPath, dict[str, FileRecord | None]]
-"""Folders inside one model, by their path in it: names to files, or to None for a subfolder."""
+_Inside = dict[FolderPath, dict[str, FileNode | None]]
+"""Folders inside one model, by their path in it: sorted names to files, None for a subfolder."""
 
 
-def _index(model: ModelRecord) -> _Inside:
+def _index(model: ModelRecord, files: Mapping[FileId, FileNode]) -> _Inside:
     inside: _Inside = {(): {}}
     for file in model.files:
         *folders, name = file.path.split("/")
         for depth, folder in enumerate(folders):
             inside.setdefault(tuple(folders[:depth]), {})[folder] = None
-        inside.setdefault(tuple(folders), {})[name] = file
-    return inside
+        inside.setdefault(tuple(folders), {})[name] = files[file.id]
+    return {path: dict(sorted(names.items())) for path, names in inside.items()}
 
 
 def _with_parents(path: FolderPath) -> Iterator[FolderPath]:
@@ -300,11 +310,11 @@ class _Edit:
             self.models[model_id] = model
             self.links[model_id] = len(new)
             self.files.update((file.id, FileNode(file, model)) for file in model.files)
-        for place in set(new) - set(old):
+        for place in set(new) - set(old) if old else new:
             self._make(place.folder)
             self._open(place.folder)[model_id] = place.claim
-        remaining = {place.folder for place in new}
-        for place in set(old) - set(new):
+        remaining = {place.folder for place in new} if old else ()
+        for place in set(old) - set(new) if old else ():
             if place.folder not in remaining:
                 del self._open(place.folder)[model_id]
                 self._drop_if_empty(place.folder)
@@ -316,6 +326,8 @@ class _Edit:
             before, after = self._old.views.get(path), new.views.get(path)
             if before is None:
                 continue
+            if after is not None:
+                after.settle()
             now = after.entries if after else {}
             names.update((path, n) for n, owner in before.entries.items() if now.get(n) != owner)
             kept = after.folders if after else frozenset()
@@ -332,7 +344,7 @@ class _Edit:
         before = self._old.views.get(path)
         mtime_ns = max(self._mtime_ns, before.mtime_ns + 1 if before else 0)
         unchanged = self.views[path].claims if path in self.views else {}
-        self.views[path] = _Folder(folders, self._claims.get(path, unchanged), mtime_ns)
+        self.views[path] = Folder(folders, self._claims.get(path, unchanged), mtime_ns)
         self._touched.add(path)
 
     def _make(self, path: FolderPath) -> None:
