@@ -114,6 +114,15 @@ class Catalog:
         """Return a number that moves when another connection commits; costs microseconds."""
         return int(self.value("PRAGMA data_version"))
 
+    def fold_journal(self) -> None:
+        """Bring all that was committed into the file itself, durably; raises what the disk says.
+
+        Closing does it too, but says nothing when it fails and leaves the journal for the next.
+        """
+        busy = self.value("PRAGMA wal_checkpoint(TRUNCATE)")
+        if busy:
+            raise CatalogBusy(f"somebody else has {self.file} open", "wait, and try again")
+
     def problems(self) -> list[str]:
         """Check every page, index and reference; give what is wrong."""
         return self.broken_pages() + [

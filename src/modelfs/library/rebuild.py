@@ -103,6 +103,7 @@ def rebuild(paths: StorePaths, plan: RebuildPlan, report: Report = silent) -> li
             missing = _settle_states(library)
             with catalog.write():
                 changes.log(catalog, "recover", ModelId(0), None, {"why": plan.why})
+            catalog.fold_journal()  # only the file itself takes the old one's place
         finally:
             catalog.close()
         _make_durable(draft)

@@ -1,74 +1,77 @@
 """The order in which things reach the disk, as the kernel sees it: what a power cut relies on.
 
-A power cut at the wrong moment is rare, and a page cache forgives much. So every system call that
-changes something is written down, and each must come in its turn.
+A cut at the one wrong moment is rare, and a page cache forgives much. So every call that changes
+something is written down, and each must come in its turn.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from core.conftest import content, write
-from core.processes import command, environment, run
-from faults.injection import CHANGING, WRITE, run_untouched
+from core.conftest import bring, content, make_library, write
+from core.processes import command, environment
+from core.soundness import every_model
+from faults.injection import CHANGING, COPY, FSYNC, LINK, MKDIR, RENAME
+from modelfs.library import open_library
 
-SYNC = ("fsync", "fdatasync")
-MOVING = ("rename", "renameat", "renameat2")
-LEAVING = "/staging/gone-"
-"""What is on its way out may come back after a power cut: it is only swept again."""
+WAL = "catalog.sqlite3-wal"
+ON_ITS_WAY_OUT = "/staging/gone-"
+"""What has been withdrawn may come back after a power cut: it is only swept again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One system call that succeeded, and the paths in it."""
+    """One system call that succeeded, and the paths in it, those of its descriptors too."""
 
     name: str
     paths: tuple[str, ...]
 
-    def touches(self, paths: set[str]) -> bool:
-        """Say whether it changes one of these files."""
-        return self.name not in (*SYNC, *MOVING, "linkat") and not paths.isdisjoint(self.paths)
+    def changes(self, paths: set[str]) -> bool:
+        """Say whether it writes to one of these files or changes how it looks."""
+        target = self.paths[-1:] if self.name in COPY else self.paths
+        return self.name not in FSYNC + RENAME + LINK and not paths.isdisjoint(target)
 
 
+@dataclass(frozen=True, slots=True)
 class Trace:
     """The calls of one run, in their order."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self.calls = calls
+    calls: Sequence[Call]
 
-    def moves(self) -> Iterator[tuple[int, str, str]]:
-        """Give each rename: when, from where, to where."""
-        for when, call in enumerate(self.calls):
-            if call.name in MOVING:
-                yield when, *call.paths[-2:]  # type: ignore[misc]
+    def moves(self) -> list[tuple[int, str, str]]:
+        """Return each rename: when, from where, to where."""
+        return [
+            (when, call.paths[-2], call.paths[-1])
+            for when, call in enumerate(self.calls)
+            if call.name in RENAME and ON_ITS_WAY_OUT not in call.paths[-1]
+        ]
 
-    def first(self, names: Sequence[str], path: str, start: int) -> int | None:
-        """Return when the first of such calls to a path comes, from ``start`` on."""
-        places = enumerate(self.calls[start:], start)
-        return next((at for at, c in places if c.name in names and path in c.paths), None)
+    def first(self, start: int, wanted: Callable[[Call], bool]) -> int:
+        """Return when the first such call comes, from ``start`` on; the end if there is none."""
+        return next(
+            (at for at in range(start, len(self.calls)) if wanted(self.calls[at])), len(self.calls)
+        )
 
-    def is_synced(self, path: str, start: int, end: int | None) -> bool:
-        """Say whether a path is synced from ``start`` on and before ``end``."""
-        at = self.first(SYNC, path, start)
-        return at is not None and (end is None or at < end)
+    def synced(self, path: str, start: int) -> int:
+        """Return when a path is synced next, from ``start`` on."""
+        return self.first(start, lambda call: call.name in FSYNC and path in call.paths)
 
-    def last_change(self, paths: set[str], end: int) -> int | None:
-        """Return when a file was changed last before ``end``."""
-        return next((at for at in range(end - 1, -1, -1) if self.calls[at].touches(paths)), None)
+    def written_to_log(self, start: int) -> int:
+        """Return when the catalogue's log is written to next, from ``start`` on."""
+        return self.first(
+            start, lambda call: call.name not in FSYNC and call.paths[0].endswith(WAL)
+        )
 
-    def names_of(self, path: str, end: int) -> set[str]:
-        """Return a file's names: this one, and what it was linked from."""
-        linked = {c.paths[-2] for c in self.calls[:end] if c.name == "linkat" and path in c.paths}
-        return {path, *linked}
-
-
-def traced(tmp_path: Path, *arguments: str | Path) -> Trace:
-    """Run the driver and write down what it asks of the kernel."""
-    log = tmp_path / "trace"
-    outcome, _ = run_untouched(command(*arguments), environment(), log, PATHS)
-    assert outcome.code == 0, outcome.said
-    found = re.findall(r"^\d+ +(\w+)\((.*)\) += \d", log.read_text(), re.MULTILINE)
-    return Trace([Call(name, tuple(re.findall(r'(?<=["<])/[^">]+', text))) for name, text in found])
+    def changed_before(self, path: str, end: int) -> int | None:
+        """Return when a file was changed last before ``end``, under any name; None if it was not."""
+        names = {path} | {
+            call.paths[-2]
+            for call in self.calls[:end]
+            if call.name in LINK and call.paths[-1] == path
+        }
+        changes = (at for at in range(end - 1, -1, -1) if self.calls[at].changes(names))
+        return next(changes, None)
