@@ -101,7 +101,7 @@ def configured_store() -> Path:
 def remember_store(store: Path) -> None:
     """Make ``store`` this user's library from now on."""
     file = paths.user_config_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(file.parent)
     _write_toml(file, {**_read_toml(file), "store": str(store)})
 
 

@@ -69,7 +69,9 @@ def list_whole(
         batch = rows[first : first + _LISTED_AT_ONCE]
         ids = json.dumps([row[0] for row in batch])
         files = {row[0]: row for row in catalog.rows(_LISTED, [ids, bad])}
-        others = get(catalog, [row[0] for row in batch if files[row[0]][3]])
+        # Without any file, as only a damaged catalogue has it, a model is not in ``files``.
+        special = [row[0] for row in batch if row[0] not in files or files[row[0]][3]]
+        others = get(catalog, special)
         tags, last_used = _tags(catalog, ids), _last_used(catalog, ids)
         for row in batch:
             model = ModelId(row[0])

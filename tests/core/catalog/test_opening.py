@@ -198,9 +198,12 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
         Catalog.open(tmp_path / "catalog.sqlite3")
 
 
-def test_an_empty_file_in_its_place_becomes_one(tmp_path: Path) -> None:
-    """What a crash right at its creation leaves."""
+def test_an_empty_file_in_its_place_is_only_taken_over_to_create_one(tmp_path: Path) -> None:
+    """A crash right at its creation leaves it, and so does a disk that lost a library's."""
     (tmp_path / "catalog.sqlite3").touch()
+    with pytest.raises(Damaged, match="empty"):
+        Catalog.open(tmp_path / "catalog.sqlite3")
+    Catalog.open(tmp_path / "catalog.sqlite3", create=True).close()
     Catalog.open(tmp_path / "catalog.sqlite3").close()
 
 

@@ -13,14 +13,16 @@ from core.conftest import bring, content, write
 from core.processes import run, strace
 from core.soundness import assert_sound, every_model, stored
 from faults.tally import count
+from modelfs.catalog.filters import Filter
 from modelfs.catalog.records import ModelRecord
-from modelfs.library import Library, open_library, organise, removal, select
+from modelfs.library import Library, describe, open_library, organise, removal, select
 from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
 from modelfs.library.check import look, read
 from modelfs.library.checked import Checked, CheckSummary
 from modelfs.library.collect import collect, plan_collection
 from modelfs.library.health import check_library
+from modelfs.views import Tree
 
 DATA = content("mended", 50_000)
 
@@ -146,6 +148,8 @@ def test_a_model_without_files_is_named_and_stops_nothing(
     assert (checked.finding.kind, checked.finding.is_damage) == ("hollow", True)
     assert "a.gguf" in checked.finding.detail
     assert select.one(library, "a.gguf").state == "missing"
+    assert any('"a.gguf"' in text for text in describe.listed_as_json(library, Filter()))
+    assert Tree.build(library.layouts, every_model(library), 0).appearances(model.id)
     removal.remove(library, removal.plan_removal(library, [select.one(library, "a.gguf")]))
 
 
