@@ -93,16 +93,20 @@ def test_a_file_that_somebody_keeps_writing_to_adds_nothing(
     stop, appended = threading.Event(), threading.Event()
 
     def keep_appending() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.001):
             append(source)
             appended.set()
+
+    def wait_for_more(_: Progress) -> None:
+        appended.clear()
+        assert appended.wait(10)
 
     writer = threading.Thread(target=keep_appending)
     writer.start()
     try:
         assert appended.wait(10)
         with pytest.raises(SourceChanged):
-            bring(library, source)
+            list(add(library, plan_add(library, [str(source)], AddOptions()), wait_for_more))
     finally:
         stop.set()
         writer.join()

@@ -11,7 +11,7 @@ from core.reference.machine import TwoLibraries
 
 _USUAL = settings(
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
