@@ -1,6 +1,6 @@
 """How much was tried: every kill, error, power cut, damage and operation is counted where it is.
 
-``./test.sh`` prints the tally behind its last line and keeps it in ``.cache/tally.json``.
+``./test.sh`` prints the tally above its last line and keeps all of it in ``.cache/tally.json``.
 """
 
 import json
@@ -20,12 +20,19 @@ def count(kind: Kind, what: str, times: int = 1) -> None:
 
 
 def lines() -> list[str]:
-    """Return the tally as lines of text, a kind each."""
-    return [
-        f"{sum(found.values()):>7} {kind}: "
-        + ", ".join(f"{what} {times}" for what, times in sorted(found.items()))
-        for kind, found in sorted(_counts.items())
-    ]
+    """Return the tally as lines of text, a kind each; of ``add: fsync`` just ``add``."""
+    return [f"{found.total():>7} {kind}: {_summed_up(found)}" for kind, found in _sorted()]
+
+
+def _sorted() -> list[tuple[Kind, Counter[str]]]:
+    return sorted(_counts.items())
+
+
+def _summed_up(found: Counter[str]) -> str:
+    sums: Counter[str] = Counter()
+    for what, times in found.items():
+        sums[what.partition(":")[0]] += times
+    return ", ".join(f"{what} {times}" for what, times in sorted(sums.items()))
 
 
 def keep() -> None:
