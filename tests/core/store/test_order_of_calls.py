@@ -5,6 +5,7 @@ something is written down, and each must come in its turn.
 """
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,24 @@ def a_model_is_added(place: Path) -> list[str | Path]:
     return ["add", place / "store", write(place / "a.gguf", content("a"))]
 
 
+def a_model_is_added_whose_first_adder_died(place: Path) -> list[str | Path]:
+    """Its blob has its name, and nobody knows whether that is durable."""
+    with make_library(place / "other") as library:
+        bring(library, write(place / "a.gguf", content("a")))
+        blob = library.store.path(every_model(library)[0].files[0].blob)
+    make_library(place).close()
+    shutil.copy2(blob, place / "store" / "blobs" / blob.parent.name / blob.name)
+    return ["add", place / "store", place / "a.gguf"]
+
+
+def a_snapshot_is_taken(place: Path) -> list[str | Path]:
+    with make_library(place) as library:
+        bring(library, write(place / "a.gguf", content("a")))
+    for snapshot in (place / "store").glob("**/catalog-*"):
+        snapshot.unlink()
+    return ["tag", place / "store", "a.gguf", "kept"]
+
+
 def a_model_is_moved_in(place: Path) -> list[str | Path]:
     make_library(place).close()
     return ["move", place / "store", write(place / "in" / "a.gguf", content("a"))]
@@ -137,18 +156,29 @@ def damage_is_set_aside(place: Path) -> list[str | Path]:
     return ["verify", place / "store"]
 
 
+def a_stray_blob_comes_home(place: Path) -> list[str | Path]:
+    with make_library(place) as library:
+        bring(library, write(place / "a.gguf", content("a")))
+        blob = library.store.path(every_model(library)[0].files[0].blob)
+    astray = "00" if blob.parent.name != "00" else "01"
+    blob.rename(blob.parents[1] / astray / blob.name)
+    return ["verify", place / "store"]
+
+
 def a_setting_is_changed(place: Path) -> list[str | Path]:
     make_library(place).close()
     return ["config", place / "store", "reserve=1GB"]
 
 
 Case = Callable[[Path], list[str | Path]]
-BRINGING = (a_model_is_added, a_model_is_moved_in)
 EVERY: tuple[Case, ...] = (
     a_new_library,
-    *BRINGING,
+    a_model_is_added,
+    a_model_is_moved_in,
+    a_snapshot_is_taken,
     a_move_is_undone,
     damage_is_set_aside,
+    a_stray_blob_comes_home,
     a_setting_is_changed,
 )
 every_case = pytest.mark.parametrize("case", EVERY, ids=lambda case: case.__name__)
@@ -178,10 +208,18 @@ def test_a_new_folder_is_durable_in_the_folder_that_names_it(tmp_path: Path, cas
             assert seen.synced({above}, when) < len(seen.calls), call.paths[-1]
 
 
-def test_a_damaged_blob_is_durably_gone_from_its_place(tmp_path: Path) -> None:
-    seen = trace(tmp_path / "trace", *damage_is_set_aside(tmp_path / "place"))
+@pytest.mark.parametrize("case", [damage_is_set_aside, a_stray_blob_comes_home])
+def test_what_is_moved_is_durably_gone_from_where_it_was(tmp_path: Path, case: Case) -> None:
+    seen = trace(tmp_path / "trace", *case(tmp_path / "place"))
     ((when, source, _),) = (move for move in seen.moves() if "/blobs/" in move[1])
     assert seen.synced({str(Path(source).parent)}, when) < seen.logged(when)
+
+
+def test_a_name_that_another_gave_is_durable_before_the_catalogue_has_it(tmp_path: Path) -> None:
+    arguments = a_model_is_added_whose_first_adder_died(tmp_path / "place")
+    seen = trace(tmp_path / "trace", *arguments)
+    (blob,) = (tmp_path / "place" / "store" / "blobs").glob("*/*")
+    assert seen.synced({str(blob.parent)}, 0) < seen.logged(0) < len(seen.calls)
 
 
 def test_an_original_goes_after_the_catalogue_has_its_model(tmp_path: Path) -> None:
