@@ -6,10 +6,10 @@ says which rows it missed.
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import apsw
@@ -119,20 +119,22 @@ def _read_table(connection: apsw.Connection, table: str, width: int, remains: Re
 
 
 def _read_around(connection: apsw.Connection, table: str, found: dict[Key, Row]) -> None:
-    """Ask for the rows between those that were read one by one: each may be on a sound page."""
+    """Ask for the rows that reading did not come to, one by one: each may be on a sound page."""
     known = sorted(key[0] for key in found if isinstance(key[0], int))
-    for number in _gap(known):
+    for number in islice(_not_seen(known), _TRIED):
         _collect(connection, f"SELECT * FROM {table} WHERE id = {number}", 1, found)
 
 
-_GAP_TRIED = 100_000
+_TRIED = 200_000
+_TRIED_BEHIND = 20_000
+"""Behind the last row that was seen, when it was the last pages that cannot be read."""
 
 
-def _gap(known: list[int]) -> Iterator[int]:
-    """Give the numbers of the widest hole among the known ones: where reading broke off."""
-    holes = pairwise(known)
-    start, end = max(holes, key=lambda hole: hole[1] - hole[0], default=(0, 0))
-    yield from range(start + 1, min(end, start + _GAP_TRIED))
+def _not_seen(known: Sequence[int]) -> Iterator[int]:
+    """Give the numbers before, between and behind the known ones."""
+    last = known[-1] if known else 0
+    for before, after in pairwise([0, *known, last + _TRIED_BEHIND]):
+        yield from range(before + 1, after)
 
 
 def _collect(
