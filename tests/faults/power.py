@@ -23,7 +23,8 @@ _SHELF_MIB = 8192
 
 
 def _run(*command: str | Path) -> None:
-    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
 
 
 def make_image(image: Path, kind: str, size_mib: int) -> Path:

@@ -101,7 +101,7 @@ def cut_and_check(images: Path, kind: str, action: Action, checked: int) -> None
         if action == "move":
             os.sync()  # the originals are old, and have long been on the disk
         cuts = cut_while_it_runs(disk, place, action, files)
-    chosen = cuts[:: max(1, len(cuts) // checked)][: checked - 1] + cuts[-1:]
+    chosen = cuts[:-1][:: max(1, len(cuts) // checked)][: checked - 1] + cuts[-1:]
     for cut in chosen:
         check(cut, action, files)
     count("power cut", f"{action} on {kind}", len(chosen))
