@@ -250,15 +250,23 @@ def _copy_and_hash(
     """
     buffer = memoryview(bytearray(min(hashing.CHUNK_BYTES, max(source.size_bytes, 1))))
     os.posix_fadvise(source.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    begun = 0
     for offset in range(0, source.size_bytes, len(buffer)):
         chunk = buffer[: source.size_bytes - offset]
         if hashing.read_exactly(source.fd, chunk, offset) < len(chunk):
             raise _shrank(source)
         durable.write_at(fd, chunk, offset)
-        durable.start_writing(fd, offset, len(chunk))
         hasher.update(chunk)
-        advance(offset + len(chunk))
+        done = offset + len(chunk)
+        if done - begun >= _WRITTEN_AT_ONCE_BYTES or done == source.size_bytes:
+            durable.start_writing(fd, begun, done - begun)
+            begun = done
+        advance(done)
     return hasher.digests()
+
+
+_WRITTEN_AT_ONCE_BYTES = 16 << 20
+"""By 1 MiB the disk gets more and smaller requests: a third to a half slower."""
 
 
 def _shrank(source: OpenSource) -> SourceChanged:
