@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from modelfs.catalog.database import Catalog, Row
 from modelfs.catalog.filters import Filter, to_sql
@@ -58,9 +59,9 @@ def list_whole(
 ) -> Iterator[tuple[ModelRecord, int, str] | ModelRecord]:
     """Give the models that a filter means, oldest first, as fast as they can be listed.
 
-    A model that is wholly there comes without its files: with their size and, as JSON, what
-    ``ls --json`` says of each. Any other comes as its record. One consistent state if within
-    ``read()``.
+    A model that is wholly there comes without its files and its facts' details: with their size
+    and, as JSON, what ``ls --json`` says of each. Any other comes as its record. One consistent
+    state if within ``read()``.
     """
     where, bindings = to_sql(chosen)
     rows = catalog.rows(_MODEL.format(where), bindings)
@@ -78,7 +79,8 @@ def list_whole(
             if model in others:
                 yield others[model]
             else:
-                record = _record(row, (), tags.get(model, []), last_used.get(model))
+                told = tags.get(model, []), last_used.get(model)
+                record = _record(row, (), *told, detailed=False)
                 yield record, files[model][1], files[model][2]
 
 
@@ -211,10 +213,18 @@ def _last_used(catalog: Catalog, ids: str) -> Mapping[int, float]:
     return dict(used)
 
 
+_NO_DETAILS: Mapping[str, Any] = {"details": {}, "reasons": (), "warnings": ()}
+
+
 def _record(
-    row: Row, files: Sequence[FileRecord], tags: list[tuple[str, str]], last_used_at: float | None
+    row: Row,
+    files: Sequence[FileRecord],
+    tags: list[tuple[str, str]],
+    last_used_at: float | None,
+    *,
+    detailed: bool = True,
 ) -> ModelRecord:
-    more = json.loads(row[11])
+    more = json.loads(row[11]) if detailed else _NO_DETAILS
     facts = Facts(
         row[6], row[7], row[8], row[9], row[10], more["details"], more["reasons"], more["warnings"]
     )

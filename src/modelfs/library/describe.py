@@ -25,16 +25,19 @@ def listed_as_json(library: Library, chosen: Filter) -> list[str]:
     """Return the JSON of what ``listed`` says of each model, for libraries of any size."""
     with library.catalog.read():
         return [
-            json.dumps(listed(found), ensure_ascii=False)
+            _JSON.encode(listed(found))
             if isinstance(found, ModelRecord)
             else _whole_as_json(*found)
             for found in models.list_whole(library.catalog, chosen)
         ]
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
 def _whole_as_json(model: ModelRecord, size_bytes: int, files: str) -> str:
     state = "trashed" if model.trashed_at is not None else "ok"
-    text = json.dumps(_listed(model, None, size_bytes, size_bytes, state), ensure_ascii=False)
+    text = _JSON.encode(_listed(model, None, size_bytes, size_bytes, state))
     # In a value, the quotes would have a backslash before them: this is the key.
     return text.replace('"files": null', f'"files": {files}', 1)
 
