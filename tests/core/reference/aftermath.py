@@ -20,7 +20,9 @@ def settle(
     assert matching, "the catalogue is at no point between two transactions"
     settled = matching[0].copy()
     last = stages[-1] if stages else before
-    contents = {blob_id(data): data for data in {*before.disk, *before.states, *last.states}}
+    in_quarantine = {data for data, _ in before.set_aside}
+    known = {*before.disk, *before.states, *last.states, *in_quarantine}
+    contents = {blob_id(data): data for data in known}
     contents |= {blob_id(data): data for s in sources for data in s.files.values()}
     _adopt_disk(library, before, settled, contents)
     _adopt_quarantine(library, before, settled, contents)
