@@ -88,8 +88,9 @@ def plan_rebuild(paths: StorePaths) -> RebuildPlan:
 def rebuild(paths: StorePaths, plan: RebuildPlan, report: Report = silent) -> list[str]:
     """Put a new catalogue in the place of the lost one; return the models that lack bytes.
 
-    Raises Refused when somebody opened the library meanwhile, or what the disk says; then the
-    old catalogue, or its absence, is as it was.
+    Raises Refused when somebody has the library open, or what the disk says; then the old
+    catalogue, or its absence, is as it was. What others wrote to it between plan and rebuild stays
+    in ``lost+found`` only: apply a plan at once.
     """
     with _alone(paths):
         draft = paths.root / "catalog.draft.sqlite3"

@@ -49,7 +49,7 @@ def snapshots(paths: StorePaths) -> list[Snapshot]:
 
 
 def keep_snapshot(store: BlobStore, catalog: Catalog) -> None:
-    """Take a snapshot if the last one is an hour old and something changed; never raises."""
+    """Take a snapshot if one is due; never raises what the disk or the catalogue says."""
     try:
         if is_due(store.paths, catalog, time.time()):
             take_snapshot(store, catalog)
