@@ -38,25 +38,34 @@ class Digests:
 
     xxh3: str
     sha256: str | None
+    data: str | None = None
+    """The XXH3-128 of the bytes from where the tensors begin, if that was asked for."""
 
 
 class Hasher:
     """Take a stream of bytes and give its digests; the heavy calls release the GIL."""
 
-    def __init__(self, *, seal: bool) -> None:
+    def __init__(self, *, seal: bool, data_start: int | None = None) -> None:
         self._xxh3: _Hash = xxhash.xxh3_128()
         self._sha256: _Hash | None = hashlib.sha256() if seal else None
+        self._data: _Hash | None = xxhash.xxh3_128() if data_start is not None else None
+        self._before_data = data_start or 0
 
     def update(self, data: memoryview) -> None:
         """Add the next bytes."""
         self._xxh3.update(data)
         if self._sha256 is not None:
             self._sha256.update(data)
+        if self._data is not None:
+            skipped = min(self._before_data, len(data))
+            self._before_data -= skipped
+            self._data.update(data[skipped:])
 
     def digests(self) -> Digests:
         """Return the digests of everything added so far."""
         sha256 = self._sha256.hexdigest() if self._sha256 is not None else None
-        return Digests(self._xxh3.hexdigest(), sha256)
+        data = self._data.hexdigest() if self._data is not None else None
+        return Digests(self._xxh3.hexdigest(), sha256, data)
 
 
 def read_exactly(fd: int, buffer: memoryview, offset: int) -> int:
@@ -71,13 +80,19 @@ def read_exactly(fd: int, buffer: memoryview, offset: int) -> int:
 
 
 def hash_descriptor(
-    fd: int, size_bytes: int, *, seal: bool, advance: Callable[[int], None]
+    fd: int,
+    size_bytes: int,
+    *,
+    seal: bool,
+    advance: Callable[[int], None],
+    data_start: int | None = None,
 ) -> Digests:
     """Hash the first ``size_bytes`` of an open file; raise EOFError when it has fewer.
 
-    ``advance`` gets the bytes done so far, once a chunk.
+    ``advance`` gets the bytes done so far, once a chunk. With ``data_start`` the bytes from there
+    get a hash of their own.
     """
-    hasher = Hasher(seal=seal)
+    hasher = Hasher(seal=seal, data_start=data_start)
     offset = 0
     with closing(_chunks(fd, size_bytes)) as chunks:
         for chunk in chunks:

@@ -24,6 +24,11 @@ def user_layouts_folder() -> Path:
     return _xdg("XDG_CONFIG_HOME", ".config") / "modelfs" / "layouts"
 
 
+def user_tables_folder() -> Path:
+    """Return the folder of the user's own additions to the tables of identification."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "modelfs" / "identify"
+
+
 def default_store() -> Path:
     """Return where a library is created unless the user says otherwise."""
     return _xdg("XDG_DATA_HOME", ".local/share") / "modelfs"

@@ -23,8 +23,8 @@ def commands() -> list[list[str]]:
 
 def test_there_are_exactly_the_commands_of_the_contract() -> None:
     expected = (
-        "init add ls show search path tag untag tags set pin unpin categories rm restore trash "
-        "gc verify undo history mount umount status doctor config"
+        "init add identify ls show search path tag untag tags set pin unpin categories refresh rm "
+        "restore trash gc verify undo history mount umount status doctor config"
     )
     assert {words[0] for words in commands()} == set(expected.split())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from modelfs.identify import identify, load_taxonomy
-from modelfs.identify.tables import load_table
+from modelfs.identify.tables import rows
 from modelfs.types import SourceFile
 
 from .builders import (
@@ -236,6 +236,6 @@ def test_folder(files: dict[str, object], expected_format: str, expected: str) -
 
 
 def test_every_rule_names_a_category_and_a_reason() -> None:
-    for rule in load_table("guess")["rule"]:
+    for rule in rows("rule"):
         assert rule["category"] in load_taxonomy()
         assert rule["because"]

@@ -156,7 +156,7 @@ def test_huge_onnx_graph_is_stepped_over() -> None:
 
 def test_control_characters_of_a_header_do_not_become_facts() -> None:
     data = safetensors({"w": (1,)}, metadata={"modelspec.title": "a\x1b[31m\nb" + "x" * 5000})
-    title = read_header(source("a", data)).facts.details["title"]
+    title = identify([source("a", data)]).facts.details["title"]
     assert isinstance(title, str)
     assert title.isprintable()
     assert len(title) <= 300

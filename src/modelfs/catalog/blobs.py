@@ -9,7 +9,7 @@ from modelfs.catalog.records import Action, BlobRecord, NewFile, State
 from modelfs.types import BlobId, ModelId
 
 _BLOB = (
-    "SELECT b.id, b.size_bytes, b.sha256, coalesce(c.state, 'missing'), c.checked_at "
+    "SELECT b.id, b.size_bytes, b.sha256, coalesce(c.state, 'missing'), c.checked_at, b.data_start "
     "FROM blob b LEFT JOIN copy c ON c.blob = b.id AND c.pool = 1 "
 )
 _UNNAMED = "NOT EXISTS (SELECT 1 FROM file f WHERE f.blob = b.id)"
@@ -27,11 +27,23 @@ def candidates(catalog: Catalog, size_bytes: int, sample: str) -> list[BlobId]:
 
 def remember(catalog: Catalog, file: NewFile) -> None:
     """Record a blob whose bytes are durable; inside ``write()``. Heals one that was damaged."""
+    row = {
+        "id": file.blob,
+        "size_bytes": file.size_bytes,
+        "sample": file.sample,
+        "sha256": file.sha256,
+        "added_at": time.time(),
+        "data_start": file.data_start,
+        "data_hash": file.data_hash,
+    }
+    learnt = ("sha256", "data_start", "data_hash")
     catalog.rows(
-        "INSERT INTO blob VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
-        "SET sha256 = coalesce(sha256, excluded.sha256), size_bytes = excluded.size_bytes, "
-        "sample = excluded.sample",  # of a blob that was lost they are not known
-        [file.blob, file.size_bytes, file.sample, file.sha256, time.time()],
+        f"INSERT INTO blob ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
+        "ON CONFLICT (id) DO UPDATE SET "
+        + "".join(f"{name} = coalesce({name}, excluded.{name}), " for name in learnt)
+        # Of a blob that was lost they are not known.
+        + "size_bytes = excluded.size_bytes, sample = excluded.sample",
+        [*row.values()],
     )
     catalog.rows("INSERT OR IGNORE INTO copy (blob, pool) VALUES (?, 1)", [file.blob])
     set_state(catalog, file.blob, "ok")
@@ -97,15 +109,21 @@ def set_state(catalog: Catalog, blob: BlobId, state: State) -> None:
         changes.log(catalog, action, ModelId(model), {blob: before}, {blob: state})
 
 
-def set_checked(catalog: Catalog, blob: BlobId, sha256: str | None) -> None:
-    """Record that all bytes were read and are right, and their seal if computed. In ``write()``."""
+def set_checked(
+    catalog: Catalog, blob: BlobId, sha256: str | None, data_hash: str | None = None
+) -> None:
+    """Record that all bytes were read and are right, and what was computed of them.
+
+    In ``write()``.
+    """
     now = time.time()
     catalog.rows("UPDATE copy SET checked_at = ? WHERE blob = ? AND pool = 1", [now, blob])
     catalog.rows(
-        "UPDATE blob SET sha256 = coalesce(sha256, ?) WHERE id = ?",
-        [sha256, blob],
+        "UPDATE blob SET sha256 = coalesce(sha256, ?), data_hash = coalesce(data_hash, ?) "
+        "WHERE id = ?",
+        [sha256, data_hash, blob],
     )
 
 
 def _record(row: Row) -> BlobRecord:
-    return BlobRecord(BlobId(row[0]), row[1], row[2], row[3], row[4])
+    return BlobRecord(BlobId(row[0]), *row[1:])

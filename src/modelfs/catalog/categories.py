@@ -12,5 +12,5 @@ def added(catalog: Catalog) -> list[tuple[str, str]]:
 
 def add(catalog: Catalog, category: str, title: str) -> None:
     """Add one; inside ``write()``."""
-    catalog.rows("INSERT OR REPLACE INTO category VALUES (?, ?)", [category, title])
+    catalog.rows("INSERT OR REPLACE INTO category (id, title) VALUES (?, ?)", [category, title])
     changes.log(catalog, "category", ModelId(0), None, {"id": category, "title": title})

@@ -46,6 +46,20 @@ def latest(catalog: Catalog, count: int) -> list[Change]:
     return _changes(catalog, "ORDER BY id DESC LIMIT ?", [count])
 
 
+def untagged(catalog: Catalog, model: ModelId) -> set[str]:
+    """Return the tags that somebody took off a model and did not put on again."""
+    gone: set[str] = set()
+    rows = catalog.rows(
+        "SELECT before ->> 'tags', after ->> 'tags' FROM change "
+        "WHERE model = ? AND action IN ('tag', 'untag') ORDER BY id",
+        [model],
+    )
+    for before, after in rows:
+        had, has = set(json.loads(before)), set(json.loads(after))
+        gone = (gone | (had - has)) - has
+    return gone
+
+
 @dataclass(frozen=True, slots=True)
 class LastKnown:
     """What the log still says of a model, whatever became of its rows."""

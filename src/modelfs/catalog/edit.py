@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from modelfs.catalog import blobs, changes
 from modelfs.catalog.database import Catalog
-from modelfs.catalog.records import Action, ModelRecord, NewFile, NewModel, facts_to_json
+from modelfs.catalog.records import Action, ModelRecord, NewFile, NewModel, facts_row
 from modelfs.names import fold
 from modelfs.types import ModelId
 
@@ -23,28 +23,20 @@ def entry_taken(catalog: Catalog, name: str, extension: str, but: int = 0) -> bo
 def add_model(catalog: Catalog, new: NewModel) -> ModelId:
     """Write a model with its files, blobs and tags. Its entry name must be free."""
     now = time.time()
-    facts = new.facts
-    catalog.rows(
-        "INSERT INTO model (name, extension, entry_key, category, category_by, source, format, "
-        "architecture, quant, parameters, base_model, facts, added_at, changed_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            new.name,
-            new.extension,
-            fold(new.name + new.extension),
-            new.category,
-            new.category_by,
-            new.source,
-            facts.format,
-            facts.architecture,
-            facts.quant,
-            facts.parameters,
-            facts.base_model,
-            facts_to_json(facts),
-            now,
-            now,
-        ],
-    )
+    row: dict[str, object] = {
+        "name": new.name,
+        "extension": new.extension,
+        "entry_key": fold(new.name + new.extension),
+        "category": new.category,
+        "category_by": new.category_by,
+        "source": new.source,
+        **facts_row(new.facts),
+        "family": new.family,
+        "added_at": now,
+        "changed_at": now,
+    }
+    marks = ", ".join("?" * len(row))
+    catalog.rows(f"INSERT INTO model ({', '.join(row)}) VALUES ({marks})", [*row.values()])
     model = ModelId(catalog.last_id)
     for file in new.files:
         blobs.remember(catalog, file)
@@ -92,6 +84,29 @@ def _set(
         catalog.rows("UPDATE model SET entry_key = ? WHERE id = ?", [key, model.id])
     index(catalog, model.id)
     changes.log(catalog, "set", model.id, before, after)
+
+
+def refresh(
+    catalog: Catalog, model: ModelRecord, row: Mapping[str, object], auto_tags: Collection[str]
+) -> None:
+    """Replace what identification said of a model: columns of ``model``, and its automatic tags.
+
+    Tags that somebody typed stay, whatever their name.
+    """
+    names = ", ".join(row)
+    (old,) = catalog.rows(f"SELECT {names} FROM model WHERE id = ?", [model.id])
+    before = {**dict(zip(row, old, strict=True)), "auto_tags": sorted(model.auto_tags)}
+    assigned = ", ".join(f"{column} = ?" for column in row)
+    catalog.rows(f"UPDATE model SET {assigned} WHERE id = ?", [*row.values(), model.id])
+    catalog.rows("DELETE FROM tag WHERE model = ? AND origin = 'auto'", [model.id])
+    _insert_tags(catalog, model.id, auto_tags, "auto")
+    if row.get("category", model.category) != model.category or set(auto_tags) != set(
+        model.auto_tags
+    ):
+        catalog.rows("UPDATE model SET changed_at = ? WHERE id = ?", [time.time(), model.id])
+    index(catalog, model.id)
+    after = {**row, "auto_tags": sorted(auto_tags)}
+    changes.log(catalog, "refresh", model.id, before, after)
 
 
 def pin(catalog: Catalog, model: ModelRecord, *, pinned: bool) -> None:

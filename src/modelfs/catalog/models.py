@@ -14,8 +14,11 @@ from modelfs.types import Facts, ModelId
 _MODEL = (
     "SELECT m.id, m.name, m.extension, m.category, m.category_by, m.source, m.format, "
     "m.architecture, m.quant, m.parameters, m.base_model, m.facts, m.notes, m.pinned, m.added_at, "
-    "m.changed_at, m.trashed_at FROM model m WHERE {} ORDER BY m.id"
+    "m.changed_at, m.trashed_at, m.family FROM model m WHERE {} ORDER BY m.id"
 )
+_LISTED_MODEL = _MODEL.replace(
+    " FROM", ", m.facts ->> '$.details.pickle_verdict' FROM"
+)  # the one detail that a list shows
 _FILE = (
     "SELECT f.model, f.id, f.path, f.blob, b.size_bytes, f.mtime_ns, b.sha256 "
     "FROM file f JOIN blob b ON b.id = f.blob WHERE f.model {} ORDER BY f.model, f.path"
@@ -64,7 +67,7 @@ def list_whole(
     state if within ``read()``.
     """
     where, bindings = to_sql(chosen)
-    rows = catalog.rows(_MODEL.format(where), bindings)
+    rows = catalog.rows(_LISTED_MODEL.format(where), bindings)
     bad = json.dumps(list(_all_states(catalog)))
     for first in range(0, len(rows), _LISTED_AT_ONCE):
         batch = rows[first : first + _LISTED_AT_ONCE]
@@ -132,6 +135,14 @@ def with_blobs(catalog: Catalog, blobs: Sequence[str]) -> list[ModelRecord]:
     where = f"m.id IN (SELECT model FROM file WHERE blob {_CHOSEN})"
     with catalog.read():
         return _assemble(catalog, catalog.rows(_MODEL.format(where), [json.dumps(list(blobs))]))
+
+
+def of_families(catalog: Catalog, families: Iterable[str]) -> list[ModelRecord]:
+    """Return the living models of these families."""
+    wanted = json.dumps(list(families))
+    with catalog.read():
+        rows = catalog.rows(_MODEL.format(f"m.family {_CHOSEN} AND m.trashed_at IS NULL"), [wanted])
+        return _assemble(catalog, rows)
 
 
 def summary(catalog: Catalog) -> Summary:
@@ -213,7 +224,9 @@ def _last_used(catalog: Catalog, ids: str) -> Mapping[int, float]:
     return dict(used)
 
 
-_NO_DETAILS: Mapping[str, Any] = {"details": {}, "reasons": (), "warnings": ()}
+def _listed_details(row: Row) -> Mapping[str, Any]:
+    details = {"pickle_verdict": row[18]} if row[18] else {}
+    return {"details": details, "reasons": (), "warnings": ()}
 
 
 def _record(
@@ -224,7 +237,7 @@ def _record(
     *,
     detailed: bool = True,
 ) -> ModelRecord:
-    more = json.loads(row[11]) if detailed else _NO_DETAILS
+    more = json.loads(row[11]) if detailed else _listed_details(row)
     facts = Facts(
         row[6], row[7], row[8], row[9], row[10], more["details"], more["reasons"], more["warnings"]
     )
@@ -245,4 +258,5 @@ def _record(
         tags=tuple(name for name, _ in tags),
         auto_tags=tuple(name for name, origin in tags if origin == "auto"),
         last_used_at=last_used_at,
+        family=row[17],
     )

@@ -162,7 +162,7 @@ def _ownerless(what: str, table: str, column: str, parent: str, verb: str = "SEL
 
 def remember_lost(catalog: Catalog, blob: BlobId) -> None:
     """Give a blob of which nothing is left a row, so that its model is listed as missing it."""
-    catalog.rows("INSERT INTO blob VALUES (?, 0, '', NULL, 0)", [blob])
+    catalog.rows("INSERT INTO blob (id, size_bytes, sample, added_at) VALUES (?, 0, '', 0)", [blob])
     catalog.rows("INSERT OR IGNORE INTO copy (blob, pool) VALUES (?, 1)", [blob])
     blobs.set_state(catalog, blob, "missing")
 

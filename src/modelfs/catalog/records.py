@@ -25,6 +25,7 @@ Action = Literal[
     "move",
     "return",
     "recover",
+    "refresh",
 ]
 
 
@@ -37,6 +38,8 @@ class BlobRecord:
     sha256: str | None = None
     state: State = "ok"
     checked_at: float | None = None
+    data_start: int | None = None
+    """Where its tensors begin, if they are in one piece behind a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class ModelRecord:
     tags: Sequence[str]
     auto_tags: Sequence[str]
     last_used_at: float | None = None
+    family: str | None = None
+    """What it has in common with its other quantisations, formats and uploads."""
 
     @property
     def entry_name(self) -> str:
@@ -125,6 +130,10 @@ class NewFile:
     sample: str
     sha256: str | None
     mtime_ns: int
+    data_start: int | None = None
+    """Where its tensors begin, if they are in one piece behind a header."""
+    data_hash: str | None = None
+    """The XXH3-128 of all bytes from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,7 @@ class NewModel:
     files: Sequence[NewFile]
     tags: Sequence[str] = ()
     auto_tags: Sequence[str] = ()
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +187,15 @@ def facts_to_json(facts: Facts) -> str:
         "warnings": list(facts.warnings),
     }
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+
+def facts_row(facts: Facts) -> dict[str, object]:
+    """Return the facts as columns of ``model``."""
+    return {
+        "format": facts.format,
+        "architecture": facts.architecture,
+        "quant": facts.quant,
+        "parameters": facts.parameters,
+        "base_model": facts.base_model,
+        "facts": facts_to_json(facts),
+    }

@@ -186,12 +186,14 @@ def write(file: Path, remains: Remains) -> None:
 
 
 def _insert(catalog: Catalog, table: str, rows: Iterable[Row]) -> None:
+    """Insert rows, of this version or an older one: new columns stand behind the old ones."""
     verb = "INSERT OR REPLACE" if table == "pool" else "INSERT OR IGNORE"
+    columns = [row[0] for row in catalog.rows(f"SELECT name FROM pragma_table_info('{table}')")]
     for row in rows:
-        marks = ", ".join("?" * len(row))
+        names, marks = ", ".join(columns[: len(row)]), ", ".join("?" * len(row))
         # A row that breaks a rule of its table was damaged itself, and is left out.
         with suppress(ModelfsError, apsw.ConstraintError, apsw.MismatchError):
-            catalog.rows(f"{verb} INTO {table} VALUES ({marks})", row)
+            catalog.rows(f"{verb} INTO {table} ({names}) VALUES ({marks})", row)
 
 
 _NAME, _EXTENSION, _ENTRY_KEY, _FACTS, _TRASHED_AT = 1, 2, 3, 12, 17

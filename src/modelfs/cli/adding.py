@@ -13,6 +13,7 @@ from modelfs.cli.confirm import confirm
 from modelfs.cli.organising import split_commas
 from modelfs.cli.output import next_step, note, print_json, say, warn
 from modelfs.cli.progress import bars
+from modelfs.cli.showing import HOW_SURE
 from modelfs.errors import ModelfsError
 from modelfs.units import format_count, format_size
 
@@ -111,11 +112,15 @@ def _tell(result: Added, planned: PlannedModel) -> None:
         say(f"already there: {model.entry_name} in {model.category}; {what}")
         _tell_not_applied(planned)
     else:
-        why = f" (a guess: {planned.reason})" if planned.category_by == "guess" else ""
+        sure = HOW_SURE[planned.confidence]
+        why = f" ({sure}: {planned.reason})" if planned.category_by == "guess" else ""
         say(f"added {model.entry_name} to {model.category}{why}")
     say(f"  {_bytes_told(result)}", style="dim")
     for warning in planned.facts.warnings if result.outcome == "added" else ():
         warn(f"{model.entry_name}: {warning}")
+    verdict = str(planned.facts.details.get("pickle_verdict", ""))
+    if verdict and not verdict.startswith("weights only"):
+        warn(f"{model.entry_name}: {verdict}")
     for path in result.left_behind:
         warn(f"the original could not be removed: {path}")
 
@@ -151,7 +156,7 @@ def _suggest(library: Library, done: Sequence[tuple[Added, PlannedModel]]) -> No
     from modelfs.fs.state import mount_state
 
     fresh = [(r, p) for r, p in done if r.outcome == "added"]
-    guessed = [result.model for result, planned in fresh if planned.category_by == "guess"]
+    guessed = [result.model for result, planned in fresh if planned.confidence == "guess"]
     if guessed:
         note(f'wrong category? modelfs set "{guessed[0].entry_name}" category=…')
     if fresh and not mount_state(library.paths).mounted:

@@ -39,6 +39,7 @@ def added_document(result: Added, planned: PlannedModel) -> dict[str, object]:
         "new_bytes": result.new_bytes,
         "shared_bytes": result.shared_bytes,
         "reason": planned.reason,
+        "confidence": planned.confidence,
         "warnings": list(planned.facts.warnings),
         "left_behind": [str(path) for path in result.left_behind],
     }
@@ -65,6 +66,7 @@ def planned_document(model: PlannedModel) -> dict[str, object]:
         "new_bytes": model.likely_new_bytes,
         "shared_bytes": model.size_bytes - model.likely_new_bytes,
         "reason": model.reason,
+        "confidence": model.confidence,
         "warnings": list(facts.warnings),
         "left_behind": [],
     }

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfs.cli import completion, options
-from modelfs.cli.output import note, print_json_list, say, warn
+from modelfs.cli.output import note, print_json, print_json_list, say, warn
 from modelfs.cli.tables import Cell, Column, Row, is_drawn, is_wide, print_plain, print_table
 from modelfs.units import format_count, format_size, format_time
 
 if TYPE_CHECKING:
     from modelfs.catalog.records import ModelRecord
+    from modelfs.library.kinship import Family
 
 STATE_STYLES = {"ok": "", "damaged": "bold red", "missing": "bold red"}
 
@@ -31,6 +32,9 @@ Words = Annotated[
 def ls(
     query: Words = None,
     trash: Annotated[bool, options.flag("--trash", help="List the trash instead.")] = False,
+    group: Annotated[
+        bool, options.flag("--group", help="Put the forms of one model together.")
+    ] = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
 ) -> None:
@@ -40,15 +44,21 @@ def ls(
     for anything), size, parameters, used, added (with > or <). A leading - means "not".
 
     Piped, it prints a line per model without a header, with tabs between: name, category, format,
-    quant, size in bytes, state, tags, added, last used; - for what is not known.
+    quant, size in bytes, state, tags, added, last used; - for what is not known. With --group the
+    family comes before the name.
 
     Examples:
       modelfs ls
       modelfs ls category:lora "size>1GB"
       modelfs ls tag:gguf "used>90d" --json
+      modelfs ls --group category:llm
       modelfs ls --plain | cut -f 1
     """
-    print_models(" ".join(query or []), trashed=trash, plain=plain, as_json=as_json)
+    asked = " ".join(query or [])
+    if group:
+        _print_families(asked, trashed=trash, plain=plain, as_json=as_json)
+    else:
+        print_models(asked, trashed=trash, plain=plain, as_json=as_json)
 
 
 def search(
@@ -117,6 +127,35 @@ def print_models(query: str, *, trashed: bool, plain: bool, as_json: bool) -> No
         _footer(found)
 
 
+def _print_families(query: str, *, trashed: bool, plain: bool, as_json: bool) -> None:
+    from modelfs.library import describe, kinship, open_library, select
+
+    with open_library(read_only=True) as library:
+        found = kinship.families(library, select.matching(library, query, trashed=trashed))
+    if as_json:
+        print_json(describe.grouped(found))
+    elif not found:
+        _nothing(query, trashed)
+    elif not is_drawn(plain=plain):
+        print_plain([[family.name, *_plain(model)] for family in found for model in family.models])
+    else:
+        rows = [row for family in found for row in _family_rows(family)]
+        columns = [Column("Family", shrinks=2), Column("Category", shrinks=1), Column("Format")]
+        print_table([*columns, Column("Logical", "right"), Column("State")], rows)
+        _footer([model for family in found for model in family.models])
+
+
+def _family_rows(family: Family) -> list[Row]:
+    """A model alone is its own line; of several each stands below their family's name."""
+    if len(family.models) == 1:
+        return [_row(family.models[0], wide=False)[:5]]
+    logical = sum(model.size_bytes for model in family.models)
+    count = format_count(len(family.models), "form")
+    title: Row = [Cell(family.name, "bold"), "", count, Cell(format_size(logical), "bold"), ""]
+    below = [_row(model, wide=False)[:5] for model in family.models]
+    return [title, *([f"  {row[0]}", *row[1:]] for row in below)]
+
+
 def models_table(models: Sequence[ModelRecord], *, aside: bool = False) -> None:
     """Draw models: what matters at 80 columns, more of it where there is room."""
     if not models:
@@ -156,7 +195,10 @@ def kind(model: ModelRecord) -> str:
 def _state(model: ModelRecord) -> Cell:
     words: list[str] = [] if model.state == "ok" else [model.state]
     words += ["pinned"] if model.pinned else []
-    return Cell(", ".join(words) or "ok", STATE_STYLES[model.state])
+    runs_code = str(model.facts.details.get("pickle_verdict", "")).startswith("would run code")
+    words += ["runs code"] if runs_code else []
+    style = STATE_STYLES[model.state] or ("bold red" if runs_code else "")
+    return Cell(", ".join(words) or "ok", style)
 
 
 def _plain(model: ModelRecord) -> list[object]:

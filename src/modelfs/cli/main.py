@@ -15,6 +15,7 @@ from modelfs.cli import (
     checking,
     collecting,
     history,
+    identifying,
     listing,
     mounting,
     options,
@@ -78,6 +79,7 @@ def program(
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Bring in and find": {
         "add": adding.add,
+        "identify": identifying.identify,
         "ls": listing.ls,
         "show": showing.show,
         "search": listing.search,
@@ -90,6 +92,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "set": organising.set_values,
         "pin": organising.pin,
         "unpin": organising.unpin,
+        "refresh": identifying.refresh,
     },
     "Remove and take back": {
         "rm": removing.rm,

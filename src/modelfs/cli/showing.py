@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelfs.cli import options
@@ -12,8 +13,12 @@ from modelfs.units import format_size
 
 CardRow = tuple[str, str | Cell]
 
-_OWN_LINES = {"format", "architecture", "quant", "parameters", "reasons", "warnings"}
+_OWN_LINES = {
+    *("format", "architecture", "quant", "parameters", "base_model", "reasons", "warnings"),
+    *("pickle_verdict", "confidence", "relation"),
+}
 """Facts that the card shows in a line of their own, or that were shown when adding."""
+VERDICT_STYLES = {"would run code when loaded": "bold red", "extra code references": "yellow"}
 _SHOWN_FILES = 12
 _LONGEST_FACT = 200
 _COUNTS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
@@ -47,16 +52,19 @@ def card(model: dict[str, Any]) -> list[CardRow]:
         ("format", " ".join(filter(None, (model["format"], model["quant"]))) or "unknown"),
     ]
     rows += _optional("architecture", model["architecture"])
-    rows += _optional("parameters", _count(model["parameters"]))
+    rows += _optional("parameters", parameters_shown(model["parameters"]))
+    rows += _optional("base model", _base(model["facts"]))
     rows.append(("size", _sizes(model)))
     rows.append(("state", _state(model)))
+    if model["pickle_verdict"]:
+        rows.append(("loading it", verdict_cell(model["pickle_verdict"])))
     rows.append(("tags", _tags(model)))
     rows += _optional("notes", model["notes"])
     rows += [("source", model["source"]), ("added", model["added_at"])]
     rows.append(("last used", model["last_used_at"] or "never, as far as the mount knows"))
     rows += _lines("warning", [Cell(text, "yellow") for text in model["facts"]["warnings"]])
-    rows += _facts(model["facts"])
-    rows += _lines("shares with", model["siblings"])
+    rows += fact_lines(model["facts"])
+    rows += _lines("siblings", [_sibling(each) for each in model["relatives"]])
     rows += _files(model["files"])
     rows += _lines("appears at", model["appears_at"])
     return rows
@@ -65,7 +73,29 @@ def card(model: dict[str, Any]) -> list[CardRow]:
 def _by(model: dict[str, Any]) -> str:
     if model["category_by"] == "user":
         return "you said so"
-    return ": ".join(["a guess", *model["facts"]["reasons"][-1:]])
+    sure = HOW_SURE.get(model["facts"].get("confidence", "guess"), "a guess")
+    return ": ".join([sure, *model["facts"]["reasons"][-1:]])
+
+
+HOW_SURE = {"sure": "by its bytes", "likely": "by what is said of it", "guess": "a guess"}
+
+
+def verdict_cell(verdict: str) -> Cell:
+    """Return what loading a file would do, in the colour of the danger."""
+    return Cell(verdict, VERDICT_STYLES.get(verdict.partition(":")[0], ""))
+
+
+def _base(facts: dict[str, Any]) -> str | None:
+    relation = facts.get("relation")
+    if facts["base_model"] and relation:
+        return f"{facts['base_model']} ({relation})"
+    return facts["base_model"] or relation
+
+
+def _sibling(relative: dict[str, Any]) -> str:
+    form = " ".join(filter(None, (relative["format"], relative["quant"])))
+    size = format_size(relative["size_bytes"])
+    return f"{relative['entry_name']}  {form}, {size}: {relative['relation']}"
 
 
 def _optional(label: str, value: str | None) -> list[CardRow]:
@@ -76,7 +106,8 @@ def _lines(label: str, values: list[Any]) -> list[CardRow]:
     return [(label if number == 0 else "", value) for number, value in enumerate(values)]
 
 
-def _count(parameters: int | None) -> str | None:
+def parameters_shown(parameters: int | None) -> str | None:
+    """Return a number of parameters in short: ``135M``."""
     if parameters is None:
         return None
     for size, letter in _COUNTS:
@@ -104,10 +135,13 @@ def _tags(model: dict[str, Any]) -> str:
     return ", ".join(typed + found) or "none"
 
 
-def _facts(facts: dict[str, Any]) -> list[CardRow]:
+def fact_lines(facts: Mapping[str, Any]) -> list[CardRow]:
+    """Return the lines of the facts that have none of their own."""
     known = {key: value for key, value in facts.items() if key not in _OWN_LINES}
     told = [
-        f"{k.replace('_', ' ')}: {_fact(v)}" for k, v in known.items() if v not in (None, "", [])
+        f"{k.replace('_', ' ')}: {_fact(v)}"
+        for k, v in known.items()
+        if v not in (None, "", [], ())
     ]
     return _lines("facts", told)
 

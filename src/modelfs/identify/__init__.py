@@ -7,11 +7,14 @@ bounded, never execute or unpickle what they read, and never raise on bad bytes.
 from modelfs.identify.describe import Identification, identify
 from modelfs.identify.formats import usual_extension
 from modelfs.identify.grouping import Group, Grouping, Skip, companions, group
-from modelfs.identify.names import is_unfinished, quant_from_name, telling_name
+from modelfs.identify.names import is_unfinished, quant_from_name, sidecars, telling_name
+from modelfs.identify.rules import Confidence
 from modelfs.identify.taxonomy import Category, Taxonomy, load_taxonomy
+from modelfs.identify.weights import may_need_others, needs
 
 __all__ = [
     "Category",
+    "Confidence",
     "Group",
     "Grouping",
     "Identification",
@@ -22,7 +25,10 @@ __all__ = [
     "identify",
     "is_unfinished",
     "load_taxonomy",
+    "may_need_others",
+    "needs",
     "quant_from_name",
+    "sidecars",
     "telling_name",
     "usual_extension",
 ]

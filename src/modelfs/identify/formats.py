@@ -5,10 +5,18 @@ files that are no models. The order of the readers is from the surest test to th
 """
 
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import BinaryIO
 
-from modelfs.identify import archives, ctranslate2, gguf, onnx, pickles, safetensors, whisper
+from modelfs.identify.names import matches_path
+from modelfs.identify.readers import (
+    archives,
+    ctranslate2,
+    gguf,
+    onnx,
+    pickles,
+    safetensors,
+    whisper,
+)
 from modelfs.identify.reading import Reading
 from modelfs.identify.tables import load_table
 from modelfs.types import Facts, SourceFile
@@ -71,9 +79,3 @@ def folder_format(paths: Sequence[str], weights_format: str) -> str | None:
         if all(any(matches_path(path, pattern) for path in paths) for pattern in row["has"]):
             return str(row["format"])
     return None
-
-
-def matches_path(path: str, pattern: str) -> bool:
-    """Match a path against a pattern part by part, so that ``*`` does not cross ``/``."""
-    parts, patterns = path.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

@@ -1,4 +1,4 @@
-"""Sort the files below a folder into models, from their paths alone.
+"""Sort the files below a folder into models, from their paths, and the links that headers tell.
 
 A folder with a marker is one model with everything below it; any other folder is a collection, in
 which shards and pairs join and each remaining model file stands alone. Every path ends in exactly
@@ -6,15 +6,15 @@ one group, or is skipped with a reason.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
-from modelfs.identify.formats import matches_path
 from modelfs.identify.names import (
     is_junk,
     is_model_file,
     is_unfinished,
+    matches_path,
     model_suffix_rank,
     shard_of,
 )
@@ -38,6 +38,8 @@ class Group:
     because: str
     missing: tuple[str, ...] = ()
     """Paths of shards that should be there and are not."""
+    is_folder: bool = False
+    """Whether the whole of ``folder`` is the model."""
 
     @property
     def single(self) -> bool:
@@ -60,11 +62,17 @@ class Grouping:
     skipped: tuple[Skip, ...]
 
 
-def group(paths: Sequence[str], root_name: str = "") -> Grouping:
+Links = Mapping[str, Sequence[str]]
+"""By the path of a file, the paths of files that hold a part of its weights."""
+
+
+def group(paths: Sequence[str], root_name: str = "", links: Links | None = None) -> Grouping:
     """Sort relative ``/``-separated paths of regular files into models and files to skip.
 
     ``root_name`` names a model that is the whole folder. The order of ``paths`` does not matter.
     """
+    links = links or {}
+    owners = {part: path for path, parts in links.items() for part in parts}
     skipped: list[Skip] = []
     kept: list[str] = []
     for path in sorted(set(paths)):
@@ -79,11 +87,12 @@ def group(paths: Sequence[str], root_name: str = "") -> Grouping:
         if because:
             name = basename(top) or root_name
             missing = _missing_shards(members)
-            models.append(Group(name, top, tuple(members), because, missing))
+            models.append(Group(name, top, tuple(members), because, missing, is_folder=True))
         else:
-            loose[top].extend(members)
+            for path in members:
+                loose[dirname(owners.get(path, path))].append(path)
     for folder, names in loose.items():
-        groups, rest = _collection(folder, names)
+        groups, rest = _collection(folder, names, links)
         models += groups
         skipped += (Skip(path, NOT_A_MODEL) for path in rest)
     return Grouping(
@@ -92,27 +101,27 @@ def group(paths: Sequence[str], root_name: str = "") -> Grouping:
     )
 
 
-def companions(path: str, siblings: Iterable[str]) -> tuple[str, ...]:
+def companions(path: str, siblings: Iterable[str], links: Links | None = None) -> tuple[str, ...]:
     """Return which of ``siblings`` (paths in the same folder) a program needs with ``path``.
 
     Shards and their index, ``X.onnx.json``, external data, the other half of a pair; not the
     previews and notes that lie beside a model. The result is sorted and never holds ``path``.
     """
-    present = set(siblings) | {path}
+    present, links = set(siblings) | {path}, links or {}
     shard = shard_of(path)
     if shard is not None:
         found = present & {*shard.names, shard.index}
     else:
-        mains = tuple(_mains_of(path, present))
-        found = set(mains).union(*(_paired(main, present, needed=True) for main in mains))
+        mains = tuple(_mains_of(path, present, links))
+        found = set(mains).union(*(_paired(main, present, links, needed=True) for main in mains))
     return tuple(sorted(found - {path}))
 
 
-def _mains_of(path: str, present: set[str]) -> Iterator[str]:
+def _mains_of(path: str, present: set[str], links: Links) -> Iterator[str]:
     """Yield the files that ``path`` is a needed part of, itself included."""
     yield path
     for other in present - {path}:
-        if path in _paired(other, present, needed=True):
+        if path in _paired(other, present, links, needed=True):
             yield other
 
 
@@ -166,14 +175,14 @@ def _holds(paths: set[str], pattern: str) -> bool:
     )
 
 
-def _collection(folder: str, paths: Sequence[str]) -> tuple[list[Group], list[str]]:
+def _collection(folder: str, paths: Sequence[str], links: Links) -> tuple[list[Group], list[str]]:
     """Return the models among the loose files of one folder, and the files that are none."""
     free = set(paths)
     groups: list[Group] = []
-    for path in sorted(paths, key=_join_order):
-        if path not in free or not (is_model_file(path) or _is_pair_main(path, free)):
+    for path in sorted(paths, key=lambda path: (path not in links, *_join_order(path))):
+        if path not in free or not (is_model_file(path) or _is_pair_main(path, free, links)):
             continue
-        members, missing = _joined(path, free)
+        members, missing = _joined(path, free, links)
         free -= members
         shard = shard_of(path)
         name = shard.stem if shard else basename(_stem(path))
@@ -182,10 +191,10 @@ def _collection(folder: str, paths: Sequence[str]) -> tuple[list[Group], list[st
     return groups, sorted(free)
 
 
-def _joined(path: str, free: set[str]) -> tuple[set[str], tuple[str, ...]]:
+def _joined(path: str, free: set[str], links: Links) -> tuple[set[str], tuple[str, ...]]:
     shard = shard_of(path)
     if shard is None:
-        return {path} | _paired(path, free), ()
+        return {path} | _paired(path, free, links), ()
     members = free & {*shard.names, shard.index}
     return members, tuple(name for name in shard.names if name not in free)
 
@@ -202,14 +211,14 @@ def _join_order(path: str) -> tuple[int, int, str]:
     return basename(path).count("."), -1 if rank is None else rank, path
 
 
-def _is_pair_main(path: str, present: set[str]) -> bool:
+def _is_pair_main(path: str, present: set[str], links: Links) -> bool:
     """``X.xml`` is a model only because ``X.bin`` lies beside it."""
-    return bool(_paired(path, present, needed=True))
+    return bool(_paired(path, present, links, needed=True))
 
 
-def _paired(path: str, present: set[str], needed: bool = False) -> set[str]:
+def _paired(path: str, present: set[str], links: Links, needed: bool = False) -> set[str]:
     """Return the files of ``present`` that go with ``path``; only those it needs, if so asked."""
-    found: set[str] = set()
+    found = set(links.get(path, ()))
     for row in load_table("names")["pair"]:
         if needed and not row["needed"]:
             continue

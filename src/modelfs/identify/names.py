@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from posixpath import basename
 from typing import Any
@@ -46,6 +46,19 @@ def is_junk(path: str) -> bool:
 @cache
 def _matcher(list_name: str) -> re.Pattern[str]:
     return re.compile("|".join(translate(row) for row in load_table("names")[list_name]))
+
+
+def matches_path(path: str, pattern: str) -> bool:
+    """Match a path against a pattern part by part, so that ``*`` does not cross ``/``."""
+    parts, patterns = path.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+
+
+def sidecars(path: str, siblings: Sequence[str]) -> tuple[str, ...]:
+    """Return which of the names in its folder are notes that programs keep beside ``path``."""
+    stem = path.rpartition(".")[0] or path
+    ends = load_table("names")["sidecars"]
+    return tuple(sorted({stem + end for end in ends} & set(siblings)))
 
 
 def telling_name(name: str, folders: Sequence[str]) -> str:
@@ -112,6 +125,11 @@ def quant_from_name(name: str) -> str | None:
         return _spelt(max(mixed, key=lambda match: int(match["percent"])))
     found = list(_quant_pattern("").finditer(text))
     return _spelt(found[-1]) if found else None
+
+
+def quant_spans(name: str) -> list[tuple[int, int]]:
+    """Return where a name mentions quantisations: start and end of each, in order."""
+    return [match.span() for match in _quant_pattern("").finditer(name[:_MAX_NAME_CHARS])]
 
 
 @cache

@@ -140,8 +140,11 @@ def _compare(library: Library, blob: BlobId, source: OpenSource, report: Report)
 def _stage(
     plan: AddPlan, intake: Intake, file: PlannedFile, source: OpenSource, sample: str
 ) -> _Piece:
-    staged = intake.in_place(source, sample, seal=plan.seal) if plan.move else None
-    staged = staged or intake.copy(source, sample, seal=plan.seal)
+    start = file.data_start
+    staged = None
+    if plan.move:
+        staged = intake.in_place(source, sample, seal=plan.seal, data_start=start)
+    staged = staged or intake.copy(source, sample, seal=plan.seal, data_start=start)
     return _Piece(file, source, sample, staged, None, staged.digests.sha256)
 
 
@@ -197,6 +200,7 @@ def _new_model(library: Library, model: PlannedModel, files: Sequence[NewFile]) 
         files=files,
         tags=model.tags,
         auto_tags=model.auto_tags,
+        family=model.family,
     )
 
 
@@ -212,6 +216,8 @@ def _enter(intake: Intake, piece: _Piece) -> NewFile:
         piece.sample,
         piece.sha256,
         piece.source.mtime_ns,
+        piece.planned.data_start,
+        piece.staged.digests.data if piece.staged is not None else None,
     )
 
 

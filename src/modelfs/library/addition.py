@@ -6,14 +6,15 @@ Planning reads headers and samples, never whole files, and changes nothing.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
-from modelfs import identify, paths
+from modelfs import paths
 from modelfs.catalog import blobs
 from modelfs.errors import BadInput, ModelfsError, Refused
 from modelfs.hashing import sample_hash
-from modelfs.identify import Group
-from modelfs.library.finding import Found, Skipped, look
+from modelfs.identify import Confidence, Group
+from modelfs.library.finding import Found, Skipped, look, own_folders
+from modelfs.library.gathering import groups_of, identified, opener, suggested_name
 from modelfs.library.library import Library
 from modelfs.library.organise import check_tags, free_name
 from modelfs.names import check_tag, fold, legal_name, legal_path, shorten, split_extension
@@ -23,9 +24,6 @@ from modelfs.types import Facts, SourceFile
 
 _SMALLEST_BYTES = 1024
 """Below this, what no reader knows is taken for no model when it comes in a folder of others."""
-
-_FOLDERS_ASKED = 2
-"""Folders around a model whose names may say what the model's own does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class PlannedFile:
     size_bytes: int
     looks_known: bool
     """Size and samples are those of a blob we have: probably no new bytes."""
+    data_start: int | None = None
+    """Where its tensors begin, if it keeps them in one piece behind a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,13 @@ class PlannedModel:
     category_by: Literal["guess", "user"]
     reason: str
     """Why this category."""
+    confidence: Confidence
     source: str
     files: Sequence[PlannedFile]
     tags: Sequence[str]
     auto_tags: Sequence[str]
     facts: Facts
+    family: str | None
 
     @property
     def size_bytes(self) -> int:
@@ -111,9 +113,9 @@ def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> A
     models: list[PlannedModel] = []
     skipped: list[Skipped] = []
     for source in sources:
-        found = look(library, source)
+        found = look(source, own_folders(library))
         skipped += found.skipped
-        groups, left_out = _groups(found, whole=options.name is not None)
+        groups, left_out = groups_of(found, whole=options.name is not None)
         skipped += left_out
         for group in groups:
             plan = _plan_group(library, found, group, options, category, alone=len(groups) == 1)
@@ -182,39 +184,6 @@ def _check_movable(models: Sequence[PlannedModel], roots: Sequence[Path]) -> Non
             )
 
 
-def _groups(found: Found, *, whole: bool) -> tuple[list[Group], list[Skipped]]:
-    """Sort the found files into models; with ``whole`` a folder is one, whatever is in it."""
-    if not found.is_folder:
-        return [_single(found)], []
-    grouping = identify.group(list(found.files), found.root.name)
-    groups = list(grouping.models)
-    left_out = [Skipped(skip.path, skip.reason) for skip in grouping.skipped]
-    if whole and len(groups) > 1:
-        kept = tuple(path for path in found.files if not identify.is_unfinished(path))
-        return [Group(found.root.name, "", kept, "you said so")], []
-    return groups, left_out
-
-
-def _single(found: Found) -> Group:
-    """Return the model that a single given file is, with the side files that it needs."""
-    (name,) = found.files
-    if identify.is_unfinished(name):
-        raise BadInput(f"{name} is an unfinished download", "add it when it is complete")
-    members = (name, *identify.companions(name, _siblings(found.root)))
-    found.files.update((each, found.root / each) for each in members)
-    grouping = identify.group(members)
-    if len(grouping.models) != 1 or grouping.models[0].members != tuple(sorted(members)):
-        return Group(split_extension(name)[0], "", members, "given by name")
-    return grouping.models[0]
-
-
-def _siblings(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir() if entry.is_file()]
-    except OSError:  # one may be allowed to read a file and not to list its folder
-        return []
-
-
 def _check_complete(group: Group) -> None:
     if group.missing:
         raise Refused(
@@ -242,44 +211,31 @@ def _plan_model(
             sample = sample_hash(opened.fd, opened.size_bytes)
             known = bool(blobs.candidates(library.catalog, opened.size_bytes, sample))
             files.append(PlannedFile(source, path, opened.size_bytes, known))
-            headers.append(SourceFile(path, opened.size_bytes, _opener(source)))
+            headers.append(SourceFile(path, opened.size_bytes, opener(source)))
+    verdict = identified(found, group, headers).within(library.taxonomy)
+    files = [replace(file, data_start=verdict.data_starts.get(file.path)) for file in files]
     origin = found.root / group.folder
-    suggested = identify.telling_name(
-        group.name or found.root.name, _around(origin if len(files) == 1 else origin.parent)
-    )
-    with explained(f"{origin} cannot be read"):
-        words = " ".join((*_around(origin), suggested))
-        verdict = identify.identify(headers, words)
     extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
     return PlannedModel(
-        name=legal_name(suggested),
+        name=legal_name(suggested_name(found, group)),
         extension=extension,
         name_is_asked=False,
         category=category or verdict.category,
         category_by="user" if category else "guess",
         reason="you said so" if category else verdict.reason,
+        confidence="sure" if category else verdict.confidence,
         source=f"local:{_shown(origin if len(files) > 1 else files[0].source)}",
         files=tuple(files),
         tags=tuple(options.tags),
         auto_tags=tuple(tag for tag in verdict.auto_tags if check_tag(tag) is None),
         facts=verdict.facts,
+        family=verdict.family,
     )
-
-
-def _around(folder: Path) -> tuple[str, ...]:
-    """Return the names of the folders that may say what a model in this one is."""
-    home = Path.home()
-    names = folder.relative_to(home).parts if folder.is_relative_to(home) else folder.parts[1:]
-    return names[-_FOLDERS_ASKED:]
 
 
 def _shown(path: Path) -> str:
     """Return a path as text that the catalogue can hold, whatever bytes are in it."""
     return str(path).encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _opener(path: Path) -> Callable[[], BinaryIO]:
-    return lambda: open(path, "rb")
 
 
 def _free_path(path: str, taken: dict[str, bool]) -> str:

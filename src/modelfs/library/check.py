@@ -15,6 +15,7 @@ from modelfs import durable
 from modelfs.catalog import blobs, changes, models
 from modelfs.catalog.records import BlobRecord, State
 from modelfs.errors import NoSpace
+from modelfs.hashing import Digests
 from modelfs.library import rows
 from modelfs.library.checked import Checked, CheckSummary
 from modelfs.library.library import Library, require_store
@@ -109,12 +110,17 @@ def _read_one(
     """Read one blob; give what is wrong, the bytes first."""
     beside = scrub.look(library.store, blob.id, blob.size_bytes)
     finding, digests = scrub.read_through(
-        library.store, blob.id, blob.size_bytes, seal=seal, advance=advance
+        library.store,
+        blob.id,
+        blob.size_bytes,
+        seal=seal,
+        advance=advance,
+        data_start=blob.data_start,
     )
     summary.looked_at += 1
     if digests is not None:
         summary.read_bytes += blob.size_bytes
-        finding = _settle(library, blob, digests.sha256, summary)
+        finding = _settle(library, blob, digests, summary)
     if finding is not None:
         yield finding
     elif beside is not None and not beside.is_damage:
@@ -126,13 +132,14 @@ def _advance(report: Report, blob: BlobId, before: int, total: int, done: int) -
 
 
 def _settle(
-    library: Library, blob: BlobRecord, sha256: str | None, summary: CheckSummary
+    library: Library, blob: BlobRecord, digests: Digests, summary: CheckSummary
 ) -> Finding | None:
     """Record that a blob was read and is right; a seal that no longer fits is damage."""
+    sha256 = digests.sha256
     if sha256 is not None and blob.sha256 is not None and sha256 != blob.sha256:
         return Finding(blob.id, "data", "its bytes no longer fit its SHA-256 seal")
     with library.catalog.write():
-        blobs.set_checked(library.catalog, blob.id, sha256)
+        blobs.set_checked(library.catalog, blob.id, sha256, digests.data)
         blobs.set_state(library.catalog, blob.id, "ok")
     summary.sealed += sha256 is not None and blob.sha256 is None
     return None

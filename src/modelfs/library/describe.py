@@ -9,6 +9,7 @@ from modelfs.catalog import models
 from modelfs.catalog.filters import Filter
 from modelfs.catalog.records import FileRecord, ModelRecord
 from modelfs.errors import NotFound
+from modelfs.library.kinship import Family, Relative, relatives
 from modelfs.library.library import Library
 from modelfs.units import format_time
 from modelfs.views import Tree
@@ -67,6 +68,7 @@ def _listed(
         "last_used_at": format_time(model.last_used_at),
         "pinned": model.pinned,
         "state": state,
+        "pickle_verdict": model.facts.details.get("pickle_verdict"),
     }
 
 
@@ -82,7 +84,7 @@ def _file(file: FileRecord) -> dict[str, object]:
 
 def shown(library: Library, model: ModelRecord) -> dict[str, object]:
     """Return what ``show --json`` says: everything about one model."""
-    facts = model.facts
+    facts, kin = model.facts, relatives(library, model)
     return {
         **listed(model),
         "category_by": model.category_by,
@@ -98,17 +100,24 @@ def shown(library: Library, model: ModelRecord) -> dict[str, object]:
             "reasons": list(facts.reasons),
             "warnings": list(facts.warnings),
         },
-        "siblings": sharing(library, model),
+        "family": model.family,
+        "siblings": [relative.model.entry_name for relative in kin],
+        "relatives": [_relative(relative) for relative in kin],
         "appears_at": [str(path) for path in appearances(library, model)],
-        "pickle_verdict": None,
         "trashed_at": format_time(model.trashed_at),
     }
 
 
-def sharing(library: Library, model: ModelRecord) -> list[str]:
-    """Return the names of other living models that have bytes in common with this one."""
-    others = models.with_blobs(library.catalog, [file.blob for file in model.files])
-    return [o.entry_name for o in others if o.id != model.id and o.trashed_at is None]
+def _relative(relative: Relative) -> dict[str, object]:
+    model = relative.model
+    return {
+        "id": model.id,
+        "entry_name": model.entry_name,
+        "relation": relative.relation,
+        "format": model.facts.format,
+        "quant": model.facts.quant,
+        "size_bytes": model.size_bytes,
+    }
 
 
 def appearances(library: Library, model: ModelRecord) -> list[Path]:
@@ -121,6 +130,14 @@ def appearances(library: Library, model: ModelRecord) -> list[Path]:
     categories = [category.id for category in library.taxonomy.categories]
     tree = Tree.build(library.layouts, [model], 0, categories)
     return [library.mountpoint.joinpath(*path) for path in tree.appearances(model.id)]
+
+
+def grouped(found: Sequence[Family]) -> list[dict[str, object]]:
+    """Return what ``ls --group --json`` says: models by family."""
+    return [
+        {"family": family.name, "models": [listed(model) for model in family.models]}
+        for family in found
+    ]
 
 
 def path_for(library: Library, model: ModelRecord, tool: str | None) -> Path:

@@ -34,10 +34,10 @@ class Found:
     skipped: list[Skipped]
 
 
-def look(library: Library, source: str) -> Found:
-    """Find the files of one source: itself, or everything below it.
+def look(source: str, own: Sequence[Path] = ()) -> Found:
+    """Find the files of one source: itself, or everything below it; nothing of the folders ``own``.
 
-    Raises NotFound, Failed or BadInput when the source itself cannot be added.
+    Raises NotFound, Failed or BadInput when the source itself cannot be taken.
     """
     if not source or "\0" in source:
         raise BadInput("a path is not empty and has no NUL in it")
@@ -48,8 +48,8 @@ def look(library: Library, source: str) -> Found:
             f"{source} is not a path, and this version fetches nothing",
             "download it, then add the file or folder",
         )
-    refuse_own(library, root, source)
-    with explained(f"{source} cannot be added"):
+    _refuse_own(own, root, source)
+    with explained(f"{source} cannot be read"):
         status = os.stat(root)
     if not stat.S_ISDIR(status.st_mode):
         check_regular(root, status)
@@ -57,15 +57,15 @@ def look(library: Library, source: str) -> Found:
     with explained(f"{source} cannot be read"):
         os.scandir(root).close()
     found = Found(root, True, {}, [])
-    walk = _Walk(_own_folders(library), found.skipped)
+    walk = _Walk(own, found.skipped)
     found.files.update(walk.files(root, "", {(status.st_dev, status.st_ino)}))
     return found
 
 
-def refuse_own(library: Library, path: Path, shown: str) -> None:
+def _refuse_own(own: Sequence[Path], path: Path, shown: str) -> None:
     """Raise BadInput for a path in the store or the mount: that is in the library already."""
     real = Path(os.path.realpath(path))
-    for folder in _own_folders(library):
+    for folder in own:
         for candidate in (path, real):
             if paths.is_within(candidate, folder):
                 raise BadInput(
@@ -74,7 +74,8 @@ def refuse_own(library: Library, path: Path, shown: str) -> None:
                 )
 
 
-def _own_folders(library: Library) -> tuple[Path, ...]:
+def own_folders(library: Library) -> tuple[Path, ...]:
+    """Return the folders of the library itself, of which nothing is added."""
     named = (library.paths.root, library.mountpoint)
     return (*named, *(Path(os.path.realpath(folder)) for folder in named))
 

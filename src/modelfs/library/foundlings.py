@@ -1,16 +1,16 @@
 """Blobs that nobody has a name for any more: looked at, and made models again."""
 
 import stat
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from modelfs import hashing, identify
 from modelfs.catalog import edit
 from modelfs.catalog.orphans import RECOVERED, UNSORTED
 from modelfs.catalog.records import NewFile, NewModel
 from modelfs.identify import Identification
+from modelfs.library.gathering import opener
 from modelfs.library.library import Library
 from modelfs.names import alternatives, check_tag, legal_name
 from modelfs.paths import StorePaths
@@ -59,16 +59,12 @@ def adopt(library: Library, foundlings: Sequence[Foundling], report: Report) -> 
         else:
             _add(library, _name(verdict.facts, foundling.blob), verdict, [file])
     if rest:
-        _add(library, _REST, Identification(Facts(), UNSORTED, "", ()), rest)
+        _add(library, _REST, Identification(Facts(), UNSORTED, ""), rest)
 
 
 def _identify(library: Library, foundling: Foundling) -> Identification:
     path = library.store.path(foundling.blob)
-    return identify.identify([SourceFile(foundling.blob, foundling.size_bytes, _opener(path))])
-
-
-def _opener(path: Path) -> Callable[[], BinaryIO]:
-    return lambda: open(path, "rb")
+    return identify.identify([SourceFile(foundling.blob, foundling.size_bytes, opener(path))])
 
 
 def _file(library: Library, foundling: Foundling) -> NewFile:
@@ -102,5 +98,6 @@ def _add(library: Library, name: str, verdict: Identification, files: Sequence[N
             files=files,
             tags=(RECOVERED,),
             auto_tags=tuple(tag for tag in verdict.auto_tags if check_tag(tag) is None),
+            family=verdict.family,
         )
         edit.add_model(library.catalog, new)

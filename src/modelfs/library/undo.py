@@ -91,6 +91,9 @@ def _apply(library: Library, change: Change, model: ModelRecord) -> str:
             return f"{model.entry_name} is {'pinned' if before['pinned'] else 'not pinned'}"
         case "set":
             return _set_back(library, model, before)
+        case "refresh":
+            edit.refresh(catalog, model, before, list(map(str, _list(before.pop("auto_tags")))))
+            return f"{model.entry_name} is described as before"
     raise Refused(f"{change.action!r} cannot be taken back")
 
 

@@ -81,19 +81,23 @@ class Intake:
             os.close(fd)
             path.unlink()
 
-    def copy(self, source: OpenSource, sample: str, *, seal: bool) -> Staged:
+    def copy(
+        self, source: OpenSource, sample: str, *, seal: bool, data_start: int | None = None
+    ) -> Staged:
         """Copy or reflink a source into staging, hashed and durable; its owner keeps it."""
         with explained(f"{source.path} cannot be copied into {self._store.paths.root}"):
             path, fd = new_file(self._store, "add")
             staged = Staged(source.size_bytes, sample, Digests("", None), fd, path)
             self._open.append(staged)
-            staged.digests = self._fill(source, fd, seal=seal)
+            staged.digests = self._fill(source, fd, seal=seal, data_start=data_start)
             source.check_unchanged()
             os.fchmod(fd, BLOB_MODE)
             os.fsync(fd)
         return staged
 
-    def in_place(self, source: OpenSource, sample: str, *, seal: bool) -> Staged | None:
+    def in_place(
+        self, source: OpenSource, sample: str, *, seal: bool, data_start: int | None = None
+    ) -> Staged | None:
         """Hash a source where it is, to be linked in by ``enter``; None if that is not safe.
 
         Safe means that no other name and no open writer could change the bytes afterwards.
@@ -105,7 +109,7 @@ class Intake:
         if not self._can_link(source):
             return None
         with explained(f"{source.path} cannot be read"):
-            digests = self._hash(source.fd, source, seal=seal)
+            digests = self._hash(source.fd, source, seal=seal, data_start=data_start)
             source.check_unchanged()
         staged = Staged(source.size_bytes, sample, digests, os.dup(source.fd), None, source)
         self._open.append(staged)
@@ -218,19 +222,24 @@ class Intake:
             os.fchmod(staged.fd, mode)
             raise
 
-    def _fill(self, source: OpenSource, fd: int, *, seal: bool) -> Digests:
+    def _fill(self, source: OpenSource, fd: int, *, seal: bool, data_start: int | None) -> Digests:
         if durable.clone(source.fd, fd):
-            return self._hash(fd, source, seal=seal)
+            return self._hash(fd, source, seal=seal, data_start=data_start)
         durable.require_space(
             self._store.paths.staging, source.size_bytes, self._store.reserve_bytes
         )
         durable.preallocate(fd, source.size_bytes)
-        return _copy_and_hash(source, fd, Hasher(seal=seal), self._advance("copying", source))
+        hasher = Hasher(seal=seal, data_start=data_start)
+        return _copy_and_hash(source, fd, hasher, self._advance("copying", source))
 
-    def _hash(self, fd: int, source: OpenSource, *, seal: bool) -> Digests:
+    def _hash(self, fd: int, source: OpenSource, *, seal: bool, data_start: int | None) -> Digests:
         try:
             return hashing.hash_descriptor(
-                fd, source.size_bytes, seal=seal, advance=self._advance("hashing", source)
+                fd,
+                source.size_bytes,
+                seal=seal,
+                advance=self._advance("hashing", source),
+                data_start=data_start,
             )
         except EOFError as error:
             raise _shrank(source) from error

@@ -70,6 +70,7 @@ def read_through(
     *,
     seal: bool,
     advance: Callable[[int], None],
+    data_start: int | None = None,
 ) -> tuple[Finding | None, Digests | None]:
     """Read and hash a whole blob; give what is wrong, or its digests. Leaves the page cache."""
     found = look(store, blob, size_bytes)
@@ -82,7 +83,9 @@ def read_through(
     except OSError as error:
         return Finding(blob, "unreadable", (error.strerror or str(error)).lower()), None
     try:
-        digests = hashing.hash_descriptor(fd, size_bytes, seal=seal, advance=advance)
+        digests = hashing.hash_descriptor(
+            fd, size_bytes, seal=seal, advance=advance, data_start=data_start
+        )
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     except EOFError as error:
         return Finding(blob, "size", str(error)), None

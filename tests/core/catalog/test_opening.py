@@ -49,7 +49,9 @@ def test_every_table_is_strict(file: Path) -> None:
     )
     assert loose == []
     with pytest.raises(apsw.ConstraintError), catalog.write():
-        catalog.rows("INSERT INTO blob VALUES ('id', 'not a number', '', NULL, 0)")
+        catalog.rows(
+            "INSERT INTO blob (id, size_bytes, sample, added_at) VALUES ('id', 'x', '', 0)"
+        )
     with pytest.raises(apsw.ConstraintError), catalog.write():
         catalog.rows("INSERT INTO file (model, path, blob, mtime_ns) VALUES (1, 'a', 'none', 0)")
     catalog.close()

@@ -13,9 +13,17 @@ from functools import cache
 from math import prod
 from typing import BinaryIO
 
-from modelfs.identify.cursor import MAX_HEADER_BYTES, Cursor, OutOfBytes
-from modelfs.identify.reading import Reading, plain_text, truncated
+from modelfs.identify.readers.cursor import MAX_HEADER_BYTES, Cursor, OutOfBytes
+from modelfs.identify.reading import (
+    MAX_KEPT_TENSORS,
+    MAX_NUMBER,
+    Reading,
+    Tensor,
+    plain_text,
+    truncated,
+)
 from modelfs.identify.tables import load_table
+from modelfs.identify.weighing import histogram
 from modelfs.types import Facts, FactValue
 
 MAGIC = b"GGUF"
@@ -25,9 +33,8 @@ MAX_DIMENSIONS = 8
 MAX_NAME_BYTES = 65_535
 MAX_KEPT_STRING_BYTES = 4096
 """Longer values (chat templates, images) are passed over: no fact is made of them."""
-MAX_KEPT_NAMES = 20_000
-MAX_NUMBER = 2**63 - 1
-"""What a catalogue column can hold; the format itself has unsigned 64-bit numbers."""
+MAX_KEPT_ARRAY = 64
+"""Languages and tags; longer arrays are vocabularies."""
 
 _SCALARS = {
     0: "B",
@@ -58,7 +65,8 @@ class _Header:
     version: int = 0
     tensor_count: int = 0
     values: dict[str, Scalar] = field(default_factory=dict)
-    tensor_names: list[str] = field(default_factory=list)
+    arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
     parameters: int = 0
     bytes_by_type: Counter[str] = field(default_factory=Counter)
     unknown_types: set[int] = field(default_factory=set)
@@ -121,16 +129,19 @@ def _walk_key(cursor: Cursor, header: _Header) -> None:
         text = cursor.text(MAX_KEPT_STRING_BYTES)
         header.values[key] = plain_text(text) if text is not None else ""
     elif type_number == _ARRAY:
-        _skip_array(cursor)
+        _walk_array(cursor, header, key)
     elif type_number in _SCALARS:
         header.values[key] = cursor.scalar(_SCALARS[type_number])
     else:
         raise _Implausible(f"value type {type_number} does not exist")
 
 
-def _skip_array(cursor: Cursor) -> None:
+def _walk_array(cursor: Cursor, header: _Header, key: str) -> None:
     element_type, count = cursor.number("I"), cursor.number("Q")
-    if element_type == _STRING:
+    if element_type == _STRING and count <= MAX_KEPT_ARRAY and not key.startswith("tokenizer."):
+        texts = (cursor.text(MAX_KEPT_STRING_BYTES) for _ in range(count))
+        header.arrays[key] = tuple(plain_text(text) for text in texts if text is not None)
+    elif element_type == _STRING:
         cursor.skip_strings(count)
     elif element_type in _SCALARS:
         cursor.skip(count * struct.calcsize("<" + _SCALARS[element_type]))
@@ -143,16 +154,19 @@ def _walk_tensor(cursor: Cursor, header: _Header) -> None:
     dimension_count = cursor.number("I")
     if name is None or dimension_count > MAX_DIMENSIONS:
         raise _Implausible("a tensor with too long a name or too many dimensions")
-    elements = prod(cursor.number("Q") for _ in range(dimension_count))
+    dimensions = tuple(cursor.number("Q") for _ in range(dimension_count))
     type_number, offset = cursor.number("I"), cursor.number("Q")
+    elements = prod(dimensions)
     header.parameters += elements
-    if len(header.tensor_names) < MAX_KEPT_NAMES:
-        header.tensor_names.append(name)
     known = _tensor_types().get(type_number)
+    label = known[0] if known else f"type#{type_number}"
+    if len(header.tensors) < MAX_KEPT_TENSORS:
+        # ggml writes the innermost dimension first.
+        header.tensors[name] = Tensor(label, dimensions[::-1])
     if known is None:
         header.unknown_types.add(type_number)
         return
-    label, block_elements, block_bytes = known
+    _, block_elements, block_bytes = known
     size_bytes = -(-elements // block_elements) * block_bytes
     header.bytes_by_type[label] += size_bytes
     header.data_bytes = max(header.data_bytes, offset + size_bytes)
@@ -164,12 +178,18 @@ def _tensor_types() -> Mapping[int, tuple[str, int, int]]:
     return {int(number): (row[0], row[1], row[2]) for number, row in rows.items()}
 
 
+def _data_start(header: _Header) -> int | None:
+    alignment = header.values.get("general.alignment", 32)
+    if not header.end or not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
+        return None
+    return -(-header.end // alignment) * alignment
+
+
 def _data_warnings(header: _Header, size_bytes: int) -> list[str]:
     warnings = [f"tensor type {number} is not known" for number in sorted(header.unknown_types)]
-    alignment = header.values.get("general.alignment", 32)
-    if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
+    start = _data_start(header)
+    if start is None:
         return [*warnings, "damaged GGUF header: implausible alignment"]
-    start = -(-header.end // alignment) * alignment
     if header.data_bytes and start + header.data_bytes > size_bytes:
         warnings.append(truncated(start + header.data_bytes, size_bytes))
     return warnings
@@ -182,7 +202,7 @@ def _reading(header: _Header, warnings: list[str]) -> Reading:
         facts=Facts(
             format="gguf",
             architecture=architecture,
-            quant=_file_type_label(values.get("general.file_type")),
+            quant=_quant(header),
             parameters=header.parameters if 0 < header.parameters <= MAX_NUMBER else None,
             base_model=_text(values, "general.base_model.0.name"),
             details=_details(header, architecture),
@@ -190,9 +210,24 @@ def _reading(header: _Header, warnings: list[str]) -> Reading:
             warnings=tuple(warnings),
         ),
         kind=_kind(values, architecture, header.tensor_count),
-        tensor_names=tuple(header.tensor_names),
+        tensors=header.tensors,
+        metadata={key: str(value) for key, value in values.items() if key.startswith("general.")},
         is_delta=values.get("general.type") == "adapter" or "adapter.type" in values,
+        data_start=None if warnings else _data_start(header),
     )
+
+
+def _quant(header: _Header) -> str | None:
+    """Return the file type's label if any tensor bears it out, else the heaviest tensors' type.
+
+    Some converters of image models write a tensor type there, forks their own numbers, or nothing.
+    """
+    label = _file_type_label(header.values.get("general.file_type"))
+    types = header.bytes_by_type
+    if label and (not types or any(name.startswith(label.partition("_")[0]) for name in types)):
+        return label
+    common = types.most_common(1)
+    return common[0][0] if common else label
 
 
 _POOLING_KINDS = {1: "embedding", 2: "embedding", 3: "embedding", 4: "reranker"}
@@ -205,6 +240,8 @@ def _kind(values: Mapping[str, Scalar], architecture: str | None, tensor_count: 
         return "mmproj"
     if tensor_count == 0 and "tokenizer.ggml.model" in values:
         return "vocabulary"
+    if any(key.startswith("imatrix.") for key in values):
+        return "imatrix"
     pooling = values.get(f"{architecture}.pooling_type")
     if isinstance(pooling, int) and pooling in _POOLING_KINDS:
         return _POOLING_KINDS[pooling]
@@ -218,13 +255,18 @@ _DETAIL_KEYS = {
     "finetune": "general.finetune",
     "size_label": "general.size_label",
     "version": "general.version",
-    "organization": "general.organization",
+    "author": "general.organization",
     "quantized_by": "general.quantized_by",
     "license": "general.license",
     "file_type": "general.file_type",
     "tokenizer": "tokenizer.ggml.model",
     "split_count": "split.count",
-    "base_model_url": "general.base_model.0.repo_url",
+    "license_link": "general.license.link",
+    "model_page": "general.repo_url",
+    "base_model_page": "general.base_model.0.repo_url",
+    "projector": "clip.projector_type",
+    "projection_length": "clip.vision.projection_dim",
+    "alpha": "adapter.lora.alpha",
 }
 _ARCHITECTURE_KEYS = (
     "context_length",
@@ -232,6 +274,7 @@ _ARCHITECTURE_KEYS = (
     "block_count",
     "pooling_type",
     "expert_count",
+    "expert_used_count",
 )
 
 
@@ -241,6 +284,9 @@ def _details(header: _Header, architecture: str | None) -> dict[str, FactValue]:
     details: dict[str, FactValue] = {
         name: values[key] for name, key in wanted.items() if _is_keepable(values.get(key))
     }
+    languages = header.arrays.get("general.languages")
+    if languages:
+        details["languages"] = languages
     details["gguf_version"] = header.version
     details["tensor_count"] = header.tensor_count
     details["has_chat_template"] = "tokenizer.chat_template" in values
@@ -248,10 +294,7 @@ def _details(header: _Header, architecture: str | None) -> dict[str, FactValue]:
     if total and header.parameters and not header.unknown_types:
         details["bits_per_weight"] = round(total * 8 / header.parameters, 2)
     if total:
-        details["tensor_types"] = tuple(
-            f"{label} {100 * part / total:.0f}%"
-            for label, part in header.bytes_by_type.most_common(8)
-        )
+        details["tensor_types"] = histogram(header.bytes_by_type)
     return details
 
 

@@ -1,14 +1,19 @@
-"""Recognise pickles by their opcodes, without ever loading one.
+"""Read bare pickles: torch's legacy checkpoints and whatever else begins like one.
 
-Each opcode's argument is stepped over, never decoded: decoding is where a hostile pickle would
-cost time, memory or worse. What a pickle would do when loaded is not judged here.
+Nothing here decodes a pickle: it is recognised by its opcodes, whose arguments are stepped over,
+and followed in a process of its own (``identify.pickles``).
 """
 
 from functools import cache
 from typing import BinaryIO
 
-from modelfs.identify.reading import Reading
-from modelfs.types import Facts
+from modelfs.identify.pickles import PickleReport, inspect
+from modelfs.identify.reading import Reading, plain_text
+from modelfs.identify.weighing import Weight, weighed
+from modelfs.types import Facts, FactValue
+
+MAX_FRONT_BYTES = 16 << 20
+"""Of a bare pickle so much is looked at: in torch's legacy layout the weights follow behind."""
 
 _LEGACY_TORCH_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
 """LONG1 of 0x1950a86a20f9469cfc6c: what torch before 1.6 pickled first, at protocol 2."""
@@ -27,12 +32,40 @@ def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
     """
     if len(head) < 3 or head[0] != 0x80 or head[1] not in _PROTOCOLS:
         return None
+    details: dict[str, FactValue] = {}
     if head.startswith(_LEGACY_TORCH_MAGIC, 2):
-        details = {"layout": "torch-legacy"}
-        return Reading(Facts("pickle", details=details, reasons=("torch's legacy magic",)))
-    if not _begins_like_a_pickle(head):
+        details["layout"] = "torch-legacy"
+    elif not _begins_like_a_pickle(head):
         return None
-    return Reading(Facts(format="pickle", reasons=("pickle opcodes",)))
+    handle.seek(0)
+    report = inspect(handle.read(min(size_bytes, MAX_FRONT_BYTES)), several=True)
+    reason = "torch's legacy magic" if details else "pickle opcodes"
+    return reading_of(report, Facts("pickle", details=details, reasons=(reason,)))
+
+
+def reading_of(report: PickleReport, facts: Facts) -> Reading:
+    """Return what a followed pickle says, with the facts that its container gave."""
+    weights = [
+        Weight(dtype, elements, elements * _BYTES.get(dtype, 1))
+        for dtype, (_, elements) in report.counts.items()
+    ]
+    if weights:
+        facts = weighed(facts, weights, tensor_count=sum(n for n, _ in report.counts.values()))
+    return Reading(
+        facts,
+        kind=report.kind,
+        tensors=report.tensors,
+        metadata={plain_text(key): plain_text(text) for key, text in report.values.items()},
+        keys=report.keys,
+        verdict=report.verdict,
+    )
+
+
+_BYTES = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+}
 
 
 def _begins_like_a_pickle(head: bytes) -> bool:
