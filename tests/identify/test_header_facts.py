@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from modelfs.identify.readers.cursor import MAX_HEADER_BYTES
 from modelfs.identify.deltas import read_delta
 from modelfs.identify.formats import read_header
+from modelfs.identify.readers.cursor import MAX_HEADER_BYTES
 from modelfs.types import Facts, SourceFile
 
 from .builders import ctranslate2, gguf, safetensors, silero_ggml, source, whisper_ggml

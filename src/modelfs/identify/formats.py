@@ -12,9 +12,14 @@ from modelfs.identify.readers import (
     archives,
     ctranslate2,
     gguf,
+    keras,
+    llamafile,
+    ncnn,
+    nemo,
     onnx,
     pickles,
     safetensors,
+    tflite,
     whisper,
 )
 from modelfs.identify.reading import Reading
@@ -30,9 +35,15 @@ Reader = Callable[[bytes, BinaryIO, int], Reading | None]
 READERS: Sequence[Reader] = (
     gguf.read,
     whisper.read,
+    keras.read_archive,
     archives.read,
     pickles.read,
     safetensors.read,
+    tflite.read,
+    keras.read_hdf5,
+    nemo.read,
+    llamafile.read,
+    ncnn.read,
     ctranslate2.read,
     onnx.read,
 )
