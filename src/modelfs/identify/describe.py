@@ -224,7 +224,7 @@ def _clues(source: _Source, facts: Facts, structure: Structure | None) -> Clues:
     return Clues(
         format=facts.format,
         weights_format=reading.facts.format,
-        architecture=reading.facts.architecture or facts.architecture or "",
+        architecture=reading.facts.architecture or said.model_type or "",
         kind=reading.kind or said.class_name or "",
         structure=structure.id if structure else "",
         medium=structure.medium if structure else "",

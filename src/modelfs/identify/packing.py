@@ -39,10 +39,12 @@ def read_packing(tensors: Mapping[str, Tensor], group: int | None = None) -> Pac
 
     ``group`` is the number of weights with one scale, where the configuration says it.
     """
-    ends = {end for name in tensors for end in _ends_of(name)}
+    lasts = {name[name.rfind(".") :] for name in tensors}
+    ends = {end for last in lasts for end in (last, last[last.rfind("_") :])}
     row = next((row for row in load_table("packing")["method"] if _fits(row, ends)), None)
     if row is None:
-        return Packing(None, _plain_count(tensors))
+        scaled = not ends.isdisjoint(load_table("packing")["companions"]["ends"])
+        return Packing(None, _plain_count(tensors) if scaled else None)
     bits, total, known = 0, _plain_count(tensors, _packed_ends(row)), True
     for module in _modules(tensors, row, group or _MLX_GROUP):
         count, its_bits = _COUNTS[row["how"]](module)
@@ -60,16 +62,6 @@ def _fits(row: Row, ends: set[str]) -> bool:
 
 def _packed_ends(row: Row) -> tuple[str, ...]:
     return tuple(row[key] for key in ("packed", "packed_too") if key in row)
-
-
-def _ends_of(name: str) -> Iterator[str]:
-    """Yield the ends that the table may name: the last part or two, and what follows ``_``."""
-    at = name.rfind(".")
-    yield name[at:]
-    if (before := name.rfind(".", 0, max(at, 0))) >= 0:
-        yield name[before:]
-    if (under := name.rfind("_")) > at:
-        yield name[under:]
 
 
 def _is_companion(name: str) -> bool:

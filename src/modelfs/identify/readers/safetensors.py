@@ -5,7 +5,9 @@ tensors to fill the rest of the file exactly; here a difference is a warning, ne
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from math import prod
 from typing import BinaryIO, TypeGuard
 
@@ -74,7 +76,8 @@ def _unread(head: bytes, warning: str) -> Reading | None:
 def _reading(
     entries: Mapping[str, object], metadata: object, data_start: int, size_bytes: int
 ) -> Reading | None:
-    weights: list[Weight] = []
+    elements: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     tensors: dict[str, Tensor] = {}
     data_end, damaged = 0, 0
     for name, entry in entries.items():
@@ -83,11 +86,13 @@ def _reading(
             damaged += 1
             continue
         dtype, shape, start, end = tensor
-        weights.append(Weight(dtype, prod(shape), end - start))
-        data_end = max(data_end, end)
+        elements[dtype] += prod(shape)
+        sizes[dtype] += end - start
+        if end > data_end:
+            data_end = end
         if len(tensors) < MAX_KEPT_TENSORS:
             tensors[name] = Tensor(dtype, shape)
-    if damaged and not weights and not any(_is_entry(entry) for entry in entries.values()):
+    if damaged and not sizes and not any(_is_entry(entry) for entry in entries.values()):
         return None
     return Reading(
         facts=weighed(
@@ -96,7 +101,8 @@ def _reading(
                 reasons=("safetensors header",),
                 warnings=_warnings(damaged, data_start + data_end, size_bytes),
             ),
-            weights,
+            (Weight(dtype, elements[dtype], size) for dtype, size in sizes.items()),
+            tensor_count=len(entries) - damaged,
         ),
         tensors=tensors,
         metadata=_texts(metadata),
@@ -110,6 +116,7 @@ def _is_entry(entry: object) -> TypeGuard[dict[str, object]]:
 
 def _tensor(entry: object) -> tuple[str, tuple[int, ...], int, int] | None:
     """Return dtype, shape and data offsets, or ``None`` when they make no sense."""
+    # This runs for each of thousands of tensors: the checks are those that C does at once.
     if not _is_entry(entry):
         return None
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -117,7 +124,7 @@ def _tensor(entry: object) -> tuple[str, tuple[int, ...], int, int] | None:
         return None
     if len(offsets) != 2 or offsets[0] > offsets[1]:
         return None
-    bits = load_table("safetensors")["bits"].get(dtype)
+    bits = _bits().get(dtype)
     if bits is None:
         dtype = plain_text(dtype, 32)
     elif prod(shape) * bits != 8 * (offsets[1] - offsets[0]):
@@ -125,12 +132,20 @@ def _tensor(entry: object) -> tuple[str, tuple[int, ...], int, int] | None:
     return dtype, tuple(shape), offsets[0], offsets[1]
 
 
+_WHOLE = {int}
+"""``True`` is no number here."""
+
+
 def _are_counts(value: object) -> TypeGuard[list[int]]:
-    return (
-        isinstance(value, list)
-        and len(value) <= 64
-        and all(type(number) is int and 0 <= number <= MAX_NUMBER for number in value)
-    )
+    if not isinstance(value, list) or len(value) > 64 or not set(map(type, value)) <= _WHOLE:
+        return False
+    return not value or (min(value) >= 0 and max(value) <= MAX_NUMBER)
+
+
+@cache
+def _bits() -> dict[str, int]:
+    bits: dict[str, int] = load_table("safetensors")["bits"]
+    return bits
 
 
 def _warnings(damaged: int, promised_bytes: int, size_bytes: int) -> tuple[str, ...]:
