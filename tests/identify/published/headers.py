@@ -2,7 +2,7 @@
 
 A line is a name with ``{0-18}`` or ``{0,2,5}`` for the numbers in it, then the shape, then the type
 where it is not the section's: ``double_blocks.{0-18}.img_attn.qkv.weight 9216,3072 F32``. A section
-begins with ``[name] TYPE``, and may take in others under a prefix: ``+ model.diffusion_model. flux1``.
+begins with ``[name] TYPE``, and may take in others under a prefix: ``+ model. flux1``.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Make ``diffusers.txt`` and ``transformers.txt``: the tensors of models as their libraries define them.
+"""Make ``diffusers.txt``, ``transformers.txt`` and ``ldm.txt``: tensors as libraries define them.
 
 Run by hand where diffusers, transformers and torch are installed; models are built on the meta
 device, so nothing is downloaded and no weights are made. The configurations are the published ones.
@@ -377,7 +377,7 @@ def main() -> None:
     lines = ["# Made by make.py."]
     for name, shapes in renamed.items():
         lines += ["", f"[{name}] F16", *collapsed(shapes)]
-    (here / "ldm.txt").write_text("\n".join([*lines, *_CHECKPOINTS]) + "\n", "utf-8")
+    (here / "ldm.txt").write_text("\n".join(lines) + "\n" + _CHECKPOINTS, "utf-8")
 
 
 _CHECKPOINTS = """
@@ -392,7 +392,8 @@ cond_stage_model.transformer.text_model.embeddings.position_ids 1,77 I64
 + first_stage_model. vae-sd-ldm
 + conditioner.embedders.0.transformer. clip-l
 conditioner.embedders.1.model.ln_final.bias 1280
-conditioner.embedders.1.model.transformer.resblocks.{0-31}.mlp.c_fc.weight 5120,1280""".split("\n")
+conditioner.embedders.1.model.transformer.resblocks.{0-31}.mlp.c_fc.weight 5120,1280
+"""
 
 
 def _renamed(model: Any, rename: Any) -> dict[str, tuple[int, ...]]:
