@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
 
@@ -125,6 +126,112 @@ def tflite() -> bytes:
     return b"\x1c\0\0\0TFL3" + bytes(24)
 
 
+def protobuf(*fields: tuple[int, object]) -> bytes:
+    """Fields are (number, value): whole numbers become varints, texts and bytes themselves."""
+    out = bytearray()
+    for number, value in fields:
+        if isinstance(value, int):
+            out += _varint(number << 3) + _varint(value)
+        else:
+            data = value.encode() if isinstance(value, str) else bytes(value)  # type: ignore[call-overload]
+            out += _varint(number << 3 | 2) + _varint(len(data)) + data
+    return bytes(out)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def onnx_tensor(name: str, shape: Sequence[int], kind: int = 1, outside: str = "") -> bytes:
+    """A TensorProto, with bytes of its own or in a file beside."""
+    dims = [(1, size) for size in shape]
+    if outside:
+        place = protobuf((1, "location"), (2, outside))
+        return protobuf(*dims, (2, kind), (8, name), (13, place), (14, 1))
+    return protobuf(*dims, (2, kind), (8, name), (9, bytes(8)))
+
+
+def onnx_port(name: str, shape: Sequence[int | str]) -> bytes:
+    """A ValueInfoProto."""
+    sizes = (protobuf((1, each) if isinstance(each, int) else (2, each)) for each in shape)
+    dims = protobuf(*((1, size) for size in sizes))
+    return protobuf((1, name), (2, protobuf((1, protobuf((1, 1), (2, dims))))))
+
+
+def onnx_model(
+    tensors: Sequence[bytes] = (),
+    inputs: Sequence[bytes] = (),
+    outputs: Sequence[bytes] = (),
+    nodes: Sequence[bytes] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """A ModelProto."""
+    graph = protobuf(
+        *((1, node) for node in nodes or [protobuf((1, "x"), (2, "y"), (4, "Relu"))]),
+        (2, "g"),
+        *((5, tensor) for tensor in tensors),
+        *((11, port) for port in inputs),
+        *((12, port) for port in outputs),
+    )
+    props = [(14, protobuf((1, key), (2, value))) for key, value in (metadata or {}).items()]
+    opset = protobuf((1, ""), (2, 17))
+    return protobuf((1, 8), (2, "pytorch"), (7, graph), (8, opset), *props)
+
+
+def zipped(**members: bytes) -> bytes:
+    """An archive; ``__`` in a name stands for a dot."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "."), data)
+    return out.getvalue()
+
+
+def nemo(config: str, packed: bool = False) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz" if packed else "w") as archive:
+        for name, data in (
+            ("./model_config.yaml", config.encode()),
+            ("./model_weights.ckpt", b"x" * 99),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def llamafile(model: bytes) -> bytes:
+    """A program of cosmopolitan libc with a zip behind it."""
+    out = io.BytesIO(b"MZqFpD='\n" + bytes(500))
+    with zipfile.ZipFile(out, "a") as archive:  # its offsets count from the program's start
+        archive.writestr(".args", b"-m")
+        archive.writestr("model.gguf", model)
+    return out.getvalue()
+
+
+def keras(*layers: str) -> bytes:
+    config = {
+        "class_name": "Functional",
+        "config": {"name": "net", "layers": [{"class_name": n} for n in layers]},
+    }
+    return zipped(
+        config__json=json.dumps(config).encode(),
+        model__weights__h5=b"",
+        metadata__json=b'{"keras_version": "3.1"}',
+    )
+
+
+def keras_hdf5(*layers: str) -> bytes:
+    layer = "".join(f'{{"class_name": "{name}"}}' for name in layers)
+    text = f'model_config {{"class_name": "Sequential", "name": "net"}} {layer} keras_version 2.4'
+    return b"\x89HDF\r\n\x1a\n" + bytes(200) + text.encode() + bytes(100)
+
+
 FIXTURES: Mapping[str, tuple[str, bytes]] = {
     "gguf": (
         "model.gguf",
@@ -142,5 +249,10 @@ FIXTURES: Mapping[str, tuple[str, bytes]] = {
     "ctranslate2": ("model.bin", ctranslate2()),
     "whisper-ggml": ("ggml-tiny.bin", whisper_ggml()),
     "tflite": ("model.tflite", tflite()),
+    "keras": ("model.keras", keras("Dense")),
+    "keras-hdf5": ("model.h5", keras_hdf5("Dense")),
+    "nemo": ("model.nemo", nemo("target: nemo.collections.asr.models.EncDecCTCModelBPE")),
+    "llamafile": ("model.llamafile", llamafile(gguf({"general.architecture": "llama"}))),
+    "ncnn": ("model.param", b"7767517\n2 2\nInput data 0 1 data\nConvolution c 1 1 data out\n"),
     "numpy": ("model.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}"),
 }
