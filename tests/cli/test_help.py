@@ -12,7 +12,7 @@ from modelfs.cli.main import app, hoisted
 from .conftest import COMMAND
 
 README = Path(__file__).parents[2] / "README.md"
-GROUPS = {"trash": ["empty"], "categories": ["add"]}
+GROUPS = {"trash": ["empty"], "categories": ["add", "rename", "title", "hide", "show", "remove"]}
 
 
 def commands() -> list[list[str]]:

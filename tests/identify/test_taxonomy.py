@@ -83,7 +83,9 @@ def test_matching_nothing_is_bad_input() -> None:
 
 
 def test_added_categories_resolve_and_shipped_ones_win() -> None:
-    taxonomy = load_taxonomy().with_added([("mine/birds", "Birds"), ("language/llm", "Other")])
+    taxonomy = load_taxonomy().with_changes(
+        [("mine/birds", "Birds", False), ("language/llm", "", False)]
+    )
     assert taxonomy.resolve("birds") == "mine/birds"
     found = taxonomy.get("language/llm")
     assert found is not None
@@ -122,3 +124,20 @@ def test_illegal_new_ids(text: str) -> None:
 def test_id_that_is_there_is_no_new_one() -> None:
     with pytest.raises(BadInput):
         load_taxonomy().check_new_id("language/llm")
+
+
+def test_a_shipped_category_can_be_retitled_and_hidden() -> None:
+    taxonomy = load_taxonomy().with_changes([("image/lora", "Styles", True)])
+    found = taxonomy.get("image/lora")
+    assert found is not None
+    assert (found.title, found.hidden, found.own) == ("Styles", True, False)
+    assert taxonomy.unlisted == {"image/lora"}
+
+
+def test_a_level_of_which_all_is_hidden_is_left_out_too() -> None:
+    video = [each.id for each in load_taxonomy().categories if each.id.startswith("video/")]
+    taxonomy = load_taxonomy().with_changes([(each, "", True) for each in video])
+    assert taxonomy.unlisted == {"video", *video}
+    assert load_taxonomy().at_or_below("video") == tuple(video)
+    nested = taxonomy.with_changes([("video/lora/mine", "Mine", False)])
+    assert "video" not in nested.unlisted, "something below it is shown"

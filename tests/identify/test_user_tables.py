@@ -81,7 +81,7 @@ def test_a_family_of_ones_own_is_found_and_tagged() -> None:
         ),
         ('[[structure]]\nid = "x"\ntitle = "X"\nmedium = "image"\ntensors = [1]', "list of texts"),
         (
-            '[[structure]]\nid = "x"\ntitle = "X"\nmedium = "3d"\ntensors = []\nvariant = [{a = 1}]',
+            '[[structure]]\nid = "x"\ntitle = "X"\nmedium = "3d"\ntensors = []\nvariant = [{}]',
             "a variant",
         ),
     ],

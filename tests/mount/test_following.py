@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from modelfs.catalog import categories, edit
+from modelfs.catalog.categories import CategoryRow
 from modelfs.library import organise, removal, select
 
 from .conftest import Home, wait_for
@@ -132,7 +133,7 @@ def test_names_that_go_in_the_same_commit_as_a_new_category_are_forgotten(furnis
     category = furnished.mountpoint / "by-category" / "mine"
     assert all(place.exists() for place in places) and not category.exists()
     with library.catalog.write():
-        categories.add(library.catalog, "mine", "Mine")
+        categories.change(library.catalog, None, CategoryRow("mine", "Mine"))
         edit.trash(library.catalog, select.one(library, "portrait.ckpt"))
     _within_a_second(category.is_dir, "the new category")
     _within_a_second(lambda: not any(place.exists() for place in places), "the old names to go")

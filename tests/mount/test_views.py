@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from modelfs.library import describe, organise, select
+from modelfs.library import categories, describe, organise, select
 
 from .conftest import Home
 
@@ -180,10 +180,28 @@ def test_two_models_of_one_name_keep_their_paths_when_the_older_goes(home: Home)
 
 
 def test_a_category_of_the_users_own_exists_at_once(furnished: Home) -> None:
-    organise.add_category(furnished.library, "image/sketches", "Sketches")
+    categories.add(furnished.library, "image/sketches", "Sketches")
     model = select.one(furnished.library, "tiny.safetensors")
     organise.assign(furnished.library, model, {"category": "image/sketches"})
     from .conftest import wait_for
 
     path = furnished.mountpoint / "by-category" / "image" / "sketches" / "tiny.safetensors"
     wait_for(path.exists, "the model in its new category")
+
+
+def test_a_hidden_category_is_left_out_of_listings_and_found_when_named(furnished: Home) -> None:
+    from .conftest import wait_for
+
+    by_category = furnished.mountpoint / "by-category"
+    named = by_category / "image" / "lora" / "tiny.safetensors"
+    links = named.stat().st_nlink
+    categories.set_hidden(furnished.library, ["image/lora", "language"], hidden=True)
+    wait_for(lambda: "lora" not in os.listdir(by_category / "image"), "image/lora hidden")
+    assert "language" not in os.listdir(by_category), "all of that level is hidden"
+    assert named.read_bytes() == b"tiny" * 5000, "a path that somebody saved goes on working"
+    assert (by_category / "language" / "llm" / "big.gguf").is_file()
+    assert named.stat().st_nlink == links - 1, "it is listed in one place less"
+    assert "tiny.safetensors" in os.listdir(furnished.mountpoint / "by-tag" / "style")
+    categories.set_hidden(furnished.library, ["image/lora", "language"], hidden=False)
+    wait_for(lambda: "lora" in os.listdir(by_category / "image"), "image/lora shown again")
+    assert "language" in os.listdir(by_category)

@@ -133,12 +133,13 @@ def _after_comma(word: str) -> Iterator[Offer]:
 
 
 def _categories(_: str) -> list[Offer]:
-    from modelfs.catalog.categories import added
+    from modelfs.catalog.categories import rows
     from modelfs.identify.taxonomy import load_taxonomy
 
     shipped = [(category.id, category.title) for category in load_taxonomy().categories]
     with _catalog() as catalog:
-        return shipped + added(catalog)
+        known = dict(shipped) | {row.id: row.title for row in rows(catalog) if row.title}
+    return list(known.items())
 
 
 def _query(word: str) -> list[Offer]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from modelfs.catalog import categories, changes, models
 from modelfs.catalog.database import Catalog
 from modelfs.catalog.filters import Filter
+from modelfs.identify import load_taxonomy
 from modelfs.layouts import Layout
 from modelfs.types import ChangeId
 from modelfs.views import Tree, TreeDiff
@@ -64,5 +65,8 @@ class Follower:
             self._version = self._catalog.data_version()
             self._seen, at = changes.newest(self._catalog)
             everything = models.find(self._catalog, Filter())
-            extra = [category for category, _ in categories.added(self._catalog)]
-        return Tree.build(self._layouts, everything, int(at * 1e9), extra)
+            changed = categories.rows(self._catalog)
+        taxonomy = load_taxonomy().with_changes((r.id, r.title, r.hidden) for r in changed)
+        own = [category.id for category in taxonomy.categories if category.own]
+        at_ns = int(at * 1e9)
+        return Tree.build(self._layouts, everything, at_ns, own, taxonomy.unlisted)

@@ -4,8 +4,8 @@ An id is a path in the mount that workflows save, so the shipped ids never chang
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 
 from modelfs.errors import BadInput
@@ -23,6 +23,10 @@ class Category:
     id: str
     title: str
     about: str = ""
+    hidden: bool = False
+    """Left out of listings of the mount; it is found when named."""
+    own: bool = False
+    """The user's, not shipped."""
 
     @property
     def last_part(self) -> str:
@@ -79,11 +83,35 @@ class Taxonomy:
             raise self._unknown(text)
         return found
 
-    def with_added(self, added: Iterable[tuple[str, str]]) -> "Taxonomy":
-        """Return a taxonomy that also has these ids and titles; one already there is kept."""
-        present = {category.id for category in self.categories}
-        new = {category_id: title for category_id, title in added if category_id not in present}
-        return Taxonomy(self.categories + tuple(Category(*row) for row in new.items()))
+    def at_or_below(self, text: str) -> tuple[str, ...]:
+        """Return the one category that ``text`` names, or all of a first level that it names.
+
+        Raises ``BadInput`` when there is none.
+        """
+        wanted = _normal(text)
+        below = tuple(c.id for c in self.categories if c.id.startswith(wanted + "/"))
+        if "/" in wanted or not below:
+            return (self.resolve(text),)
+        return below
+
+    def with_changes(self, changes: Iterable[tuple[str, str, bool]]) -> "Taxonomy":
+        """Return a taxonomy with what the user changed: id, title (empty: as it is), hidden."""
+        changed = {row[0]: row for row in changes}
+        found = []
+        for category in self.categories:
+            _, title, hidden = changed.pop(category.id, (category.id, "", category.hidden))
+            found.append(replace(category, title=title or category.title, hidden=hidden))
+        own = (Category(*row[:2], hidden=row[2], own=True) for row in changed.values())
+        return Taxonomy((*found, *own))
+
+    @property
+    def unlisted(self) -> frozenset[str]:
+        """The folders to leave out: hidden categories, and levels of which all is hidden."""
+        shown = [category.id for category in self.categories if not category.hidden]
+        hidden = [category.id for category in self.categories if category.hidden]
+        levels = {parent for each in hidden for parent in _with_parents(each)}
+        kept = {parent for each in shown for parent in _with_parents(each)}
+        return frozenset(levels - kept) | frozenset(hidden)
 
     def check_new_id(self, text: str) -> str:
         """Return ``text`` when it may become a category of its own, else raise ``BadInput``."""
@@ -105,6 +133,12 @@ class Taxonomy:
         names = dict.fromkeys(by_name[name] for name in close)
         hint = "did you mean " + " or ".join(names) + "?" if names else "see: modelfs categories"
         return BadInput(f"there is no category {text[:80]!r}", hint)
+
+
+def _with_parents(category_id: str) -> Iterator[str]:
+    parts = category_id.split("/")
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth])
 
 
 def _normal(text: str) -> str:

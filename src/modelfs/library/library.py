@@ -64,7 +64,8 @@ class Library:
     @property
     def taxonomy(self) -> Taxonomy:
         """The shipped categories and the user's, those too that another process just added."""
-        return load_taxonomy().with_added(categories.added(self.catalog))
+        rows = categories.rows(self.catalog)
+        return load_taxonomy().with_changes((row.id, row.title, row.hidden) for row in rows)
 
     @cached_property
     def layouts(self) -> tuple[Layout, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from modelfs.catalog import categories, edit, models
+from modelfs.catalog import edit, models
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import BadInput, NotFound
 from modelfs.library.library import Library
@@ -88,23 +88,6 @@ def pin(library: Library, chosen: Sequence[ModelRecord], *, pinned: bool) -> Non
         for model in renewed(library, chosen):
             if model.pinned != pinned:
                 edit.pin(library.catalog, model, pinned=pinned)
-
-
-def add_category(library: Library, category: str, title: str = "") -> str:
-    """Add a category of the user's own; return its id."""
-    known = library.taxonomy.check_new_id(category)
-    with library.catalog.write():
-        categories.add(library.catalog, known, title or known.rpartition("/")[2])
-    return known
-
-
-def category_counts(library: Library) -> list[tuple[str, str, int, int]]:
-    """Return each category with its title, its number of models and their logical bytes."""
-    counts = models.summary(library.catalog).by_category
-    return [
-        (category.id, category.title, *counts.get(category.id, (0, 0)))
-        for category in library.taxonomy.categories
-    ]
 
 
 def tag_counts(library: Library) -> list[tuple[str, int, bool]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from modelfs.catalog import changes, edit, models
 from modelfs.catalog.records import Change, ModelRecord
 from modelfs.errors import NotFound, Refused
+from modelfs.library import categories
 from modelfs.library.library import Library
 from modelfs.store.outward import is_back, put_back
 from modelfs.types import BlobId
@@ -27,6 +28,8 @@ def undo(library: Library, change: Change) -> str:
     Raises NotFound when the model is gone, Refused when a later change of the same kind stands
     on this one or when it cannot be taken back.
     """
+    if change.action == "category":
+        return _take_back_category(library, change)
     model = models.get(library.catalog, [change.model]).get(change.model)
     if model is None:
         raise NotFound("the model of that change is gone for good")
@@ -37,6 +40,15 @@ def undo(library: Library, change: Change) -> str:
         return _return_originals(library, change, model)
     with library.catalog.write():
         return _apply(library, change, model)
+
+
+def _take_back_category(library: Library, change: Change) -> str:
+    ids = {str(value["id"]) for value in (change.before, change.after) if value}
+    for later in changes.after(library.catalog, change.id):
+        values = (later.before, later.after) if later.action == "category" else ()
+        if any(value and value["id"] in ids for value in values):
+            raise Refused("that category has changed again since", "undo the later change first")
+    return categories.take_back(library, change)
 
 
 def _return_originals(library: Library, change: Change, model: ModelRecord) -> str:

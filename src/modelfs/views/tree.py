@@ -90,6 +90,8 @@ class Tree:
     views: Mapping[FolderPath, Folder]
     fixed: frozenset[FolderPath]
     """Folders that exist even when empty."""
+    unlisted: frozenset[FolderPath]
+    """Folders that are found when named and left out of listings."""
     links: Mapping[ModelId, int]
     """How many listed places show each model, and so each of its files."""
     _combined: dict[FolderPath, "Folder | None"] = field(default_factory=dict, repr=False)
@@ -97,7 +99,11 @@ class Tree:
 
     @classmethod
     def empty(
-        cls, layouts: Sequence[ToolLayout], mtime_ns: int, extra_categories: Iterable[str] = ()
+        cls,
+        layouts: Sequence[ToolLayout],
+        mtime_ns: int,
+        extra_categories: Iterable[str] = (),
+        hidden_categories: Iterable[str] = (),
     ) -> "Tree":
         """Return the tree of a library without models: the folders that always exist."""
         fixed = {(), (BY_CATEGORY,), (BY_TAG,), (BY_TOOL,), (INBOX,)}
@@ -110,7 +116,8 @@ class Tree:
             path: Folder(frozenset(p[-1] for p in fixed if p and p[:-1] == path), {}, mtime_ns)
             for path in fixed
         }
-        return cls(layouts, {}, {}, views, frozenset(fixed), {})
+        unlisted = frozenset((BY_CATEGORY, *each.split("/")) for each in hidden_categories)
+        return cls(layouts, {}, {}, views, frozenset(fixed), unlisted, {})
 
     @classmethod
     def build(
@@ -119,9 +126,11 @@ class Tree:
         models: Iterable[ModelRecord],
         mtime_ns: int,
         extra_categories: Iterable[str] = (),
+        hidden_categories: Iterable[str] = (),
     ) -> "Tree":
         """Return the tree of these models, every folder with the same time."""
-        return cls.empty(layouts, mtime_ns, extra_categories).changed(models, (), mtime_ns)[0]
+        empty = cls.empty(layouts, mtime_ns, extra_categories, hidden_categories)
+        return empty.changed(models, (), mtime_ns)[0]
 
     def changed(
         self, models: Iterable[ModelRecord], gone: Iterable[ModelId], mtime_ns: int
@@ -143,6 +152,7 @@ class Tree:
             edit.files,
             edit.views,
             self.fixed,
+            self.unlisted,
             edit.links,
             _insides=insides,
         )
@@ -173,10 +183,14 @@ class Tree:
         return None
 
     def listing(self, folder: FolderNode) -> Listing:
-        """Return what is in a folder. Combined tags are not listed."""
+        """Return what is in a folder. Combined tags and hidden categories are not listed."""
         view = self._folder(folder.path)
         if view is not None:
-            return Listing(view.names, self, folder, view, {})
+            names = view.names
+            if self.unlisted and folder.path[:1] == (BY_CATEGORY,):
+                path = folder.path
+                names = tuple(name for name in names if (*path, name) not in self.unlisted)
+            return Listing(names, self, folder, view, {})
         assert folder.model is not None
         inner = folder.path[self._depth_of_model(folder) :]
         inside = self._inside_of(folder.model).get(inner, {})
@@ -308,7 +322,7 @@ class _Edit:
         self.links.pop(model_id, None)
         if model is not None:
             self.models[model_id] = model
-            self.links[model_id] = len(new)
+            self.links[model_id] = sum(self._is_listed(place.folder) for place in new)
             self.files.update((file.id, FileNode(file, model)) for file in model.files)
         for place in set(new) - set(old) if old else new:
             self._make(place.folder)
@@ -318,6 +332,10 @@ class _Edit:
             if place.folder not in remaining:
                 del self._open(place.folder)[model_id]
                 self._drop_if_empty(place.folder)
+
+    def _is_listed(self, folder: FolderPath) -> bool:
+        hidden = self._old.unlisted
+        return not hidden or not any(path in hidden for path in _with_parents(folder))
 
     def diff(self, new: Tree) -> TreeDiff:
         """Return what the edit did."""

@@ -9,7 +9,7 @@ from core.conftest import bring, content, write
 from modelfs.catalog import changes
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import NotFound, Refused
-from modelfs.library import Library, open_library, organise, removal, select
+from modelfs.library import Library, categories, open_library, organise, removal, select
 from modelfs.library.undo import undo
 
 
@@ -29,7 +29,7 @@ def test_a_category_that_another_process_added_is_known(
     library: Library, other: Library, model: ModelRecord
 ) -> None:
     assert library.taxonomy.categories
-    organise.add_category(other, "image/mine")
+    categories.add(other, "image/mine")
     organise.assign(library, model, {"category": "image/mine"})
     assert select.one(library, "a.gguf").category == "image/mine"
 

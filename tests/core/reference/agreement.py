@@ -10,7 +10,7 @@ from core.reference.plain import Line, PlainLibrary, PlainModel, blob_id, folded
 from core.views.cache import Looks
 from modelfs.catalog import blobs, changes, models
 from modelfs.catalog.records import ModelRecord
-from modelfs.library import Library, describe, organise, select
+from modelfs.library import Library, categories, describe, organise, select
 from modelfs.types import ChangeId
 from modelfs.views import FileNode, Tree
 
@@ -99,7 +99,9 @@ def _assert_numbers(library: Library, plain: PlainLibrary, used_bytes: int) -> N
     for key in ("models", "logical_bytes", "physical_bytes", "trash_bytes"):
         assert told[key] == wanted[key]
     by_category: dict[str, tuple[int, int]] = wanted["by_category"]  # type: ignore[assignment]
-    counts = {row[0]: row[2:] for row in organise.category_counts(library)}
+    counts = {
+        each.category.id: (each.models, each.size_bytes) for each in categories.counted(library)
+    }
     assert counts == dict.fromkeys(counts, (0, 0)) | by_category
     assert plain.categories <= counts.keys()
     if plain.disk == {data: data for data, state in plain.states.items() if state != "missing"}:

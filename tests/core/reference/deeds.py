@@ -10,7 +10,7 @@ from typing import Any
 from modelfs.catalog import changes
 from modelfs.catalog.records import ModelRecord
 from modelfs.errors import ModelfsError
-from modelfs.library import Library, organise, removal, select
+from modelfs.library import Library, categories, organise, removal, select
 from modelfs.library import undo as undoing
 from modelfs.library.add import add as carry_out
 from modelfs.library.addition import AddOptions, plan_add
@@ -93,7 +93,7 @@ class Doer:
         return sorted([each.finding.blob, each.finding.kind] for each in found)
 
     def add_category(self, category: str) -> None:
-        organise.add_category(self.library, category)
+        categories.add(self.library, category)
 
     def undo(self, number: int) -> None:
         change = changes.after(self.library.catalog, ChangeId(0))[number]
