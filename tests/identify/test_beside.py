@@ -240,7 +240,6 @@ KEYS = [
     "sample_rate",
     "language",
     "code",
-    "lang_ids",
     "is_multilingual",
     "group_size",
     "max_position_embeddings",

@@ -12,7 +12,6 @@ from modelfs.identify.beside.said import Said
 from modelfs.identify.beside.sidecars import joined, read_sidecars
 from modelfs.identify.beside.speech import (
     read_piper,
-    read_vocabulary,
     read_vosk,
     read_whisper,
 )
@@ -32,7 +31,7 @@ def read_beside(files: Sequence[SourceFile], main: str | None) -> Said:
     told = [read_config(by_path)]
     if main is not None:
         told += [read_piper(by_path, main), *read_sidecars(by_path, main)]
-    told += [read_whisper(by_path), read_vocabulary(by_path), read_vosk(by_path)]
+    told += [read_whisper(by_path), read_vosk(by_path)]
     told.append(read_card(by_path.get("README.md")))
     result = told[0]
     for said in told[1:]:

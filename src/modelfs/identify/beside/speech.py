@@ -56,12 +56,3 @@ def read_whisper(files: Mapping[str, SourceFile]) -> Said:
     if values["is_multilingual"]:
         details["multilingual"] = True
     return Said(details=details)
-
-
-def read_vocabulary(files: Mapping[str, SourceFile]) -> Said:
-    """Return what a CTranslate2 Whisper's ``config.json`` says: languages by their tokens."""
-    values = read_json(files.get("config.json"))
-    ids = values.get("lang_ids")
-    if not isinstance(ids, list) or "model.bin" not in files:
-        return Said()
-    return Said(details={"multilingual": True} if len(ids) > 1 else {})

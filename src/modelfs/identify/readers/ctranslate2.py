@@ -9,8 +9,9 @@ from collections import Counter
 from math import prod
 from typing import BinaryIO
 
+from modelfs.identify.readers.whisper import FIRST_MULTILINGUAL_VOCABULARY
 from modelfs.identify.reading import Reading, truncated
-from modelfs.types import Facts
+from modelfs.types import Facts, FactValue
 
 MAX_VERSION = 32
 MAX_VARIABLES = 100_000
@@ -18,6 +19,7 @@ MAX_NAME_BYTES = 512
 _FIRST_TYPED_VERSION = 4
 """Before binary version 4 a variable told its item size instead of its type."""
 _TYPE_LABELS = {0: "F32", 1: "I8", 2: "I16", 3: "I32", 4: "F16", 5: "BF16"}
+_EMBEDDINGS = b"decoder/embeddings/weight"
 
 
 def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
@@ -30,12 +32,14 @@ def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
         return None
     if len(name) != name_bytes or not name[:-1].isalnum():
         return None
-    details = {"binary_version": version}
+    details: dict[str, FactValue] = {"binary_version": version}
     specification = name[:-1].decode("ascii", "replace")
     walk = _Variables()
     warnings: tuple[str, ...] = ()
     if version >= _FIRST_TYPED_VERSION:
         warnings = walk.read(handle, 6 + name_bytes, size_bytes)
+    if specification == "WhisperSpec" and walk.vocabulary >= FIRST_MULTILINGUAL_VOCABULARY:
+        details["multilingual"] = True
     return Reading(
         Facts(
             format="ctranslate2",
@@ -54,6 +58,8 @@ class _Variables:
 
     def __init__(self) -> None:
         self.parameters = 0
+        self.vocabulary = 0
+        """Rows of the decoder's embeddings."""
         self._bytes_by_type: Counter[str] = Counter()
 
     @property
@@ -89,7 +95,10 @@ class _Variables:
         type_at = rank_at + 1 + 4 * rank
         if type_at + 5 > len(block):
             return None
-        elements = prod(struct.unpack_from(f"<{rank}I", block, rank_at + 1))
+        shape = struct.unpack_from(f"<{rank}I", block, rank_at + 1)
+        if block[2:rank_at].rstrip(b"\0") == _EMBEDDINGS and shape:
+            self.vocabulary = shape[0]
+        elements = prod(shape)
         type_number, data_bytes = struct.unpack_from("<BI", block, type_at)
         if data_bytes >= elements and elements > 1:
             self.parameters += elements

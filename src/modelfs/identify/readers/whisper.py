@@ -13,7 +13,8 @@ from modelfs.types import Facts, FactValue
 MAGIC = b"lmgg"
 _HEADER = struct.Struct("<11i")
 _DETECTOR_PREFIX = b"silero"
-_FIRST_MULTILINGUAL_VOCABULARY = 51_865
+FIRST_MULTILINGUAL_VOCABULARY = 51_865
+"""Whisper's English models have one token less."""
 _QUANT_VERSION_FACTOR = 1000
 """ggml stores the quantisation's version in the thousands of ``ftype``."""
 
@@ -44,7 +45,7 @@ def _speech_model(numbers: tuple[int, ...], size_bytes: int) -> Reading | None:
         return None
     size = load_table("whisper")["sizes"].get(str(audio_layers))
     details: dict[str, FactValue] = {
-        "multilingual": vocabulary >= _FIRST_MULTILINGUAL_VOCABULARY,
+        "multilingual": vocabulary >= FIRST_MULTILINGUAL_VOCABULARY,
         "mels": mels,
     }
     if size:
