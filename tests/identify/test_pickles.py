@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from modelfs.identify.formats import read_header
 from modelfs.identify.pickles import PickleReport, inspect
-from modelfs.identify.pickles.machine import MAX_HELD
+from modelfs.identify.pickles.following import MAX_HELD
 from modelfs.identify.pickles.process import MAX_PICKLE_BYTES, Inspector
 from modelfs.identify.reading import Reading
 from modelfs.identify.verdict import Level

@@ -1,63 +1,18 @@
-"""Follow a pickle's opcodes with records in place of objects: nothing is imported, called or built.
+"""What each opcode does to stack and memo, with records in place of objects.
 
-Every opcode of protocols 0 to 5 (pickletools) is known; what would be a call becomes a ``Call``
-record. Invariant: the only Python objects made are this module's own and plain values out of the
-pickle, each bounded; a pickle that would hold more raises ``Breach``.
+Nothing is imported, called or built: what would be a call becomes a ``Call``. Invariant: the only
+Python objects made are records and plain values out of the pickle. What no list of allowed names
+could ever judge (a change to a class, a call of something that was made before) goes among the
+names too, in words that are no name, so that it is feared.
 """
 
-import pickletools
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
 
-MAX_OPCODES = 5_000_000
-MAX_HELD = 1_000_000
-"""Entries on the stack, in the memo, and in all containers together."""
-MAX_TEXT_CHARS = 65_536
+from modelfs.identify.pickles.records import Call, Global, Persistent
 
-
-class Breach(Exception):
-    """The pickle is malformed or wants more than it may have; the message says what."""
-
-
-class Global:
-    """A name that loading would import."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class Call:
-    """The result of calling something, or of building an object of a class."""
-
-    __slots__ = ("arguments", "function", "items", "state")
-
-    def __init__(self, function: object, arguments: object) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.items: dict[Any, Any] | None = None
-        """What was put into it by key, as into an OrderedDict."""
-        self.state: object = None
-        """What was built into it."""
-
-
-class Persistent:
-    """What the loader would fetch by an identifier: torch's storages."""
-
-    __slots__ = ("identifier",)
-
-    def __init__(self, identifier: object) -> None:
-        self.identifier = identifier
-
-
-class Opaque:
-    """Bytes, huge numbers and whatever else has no bearing on what a model is."""
-
-    __slots__ = ("size",)
-
-    def __init__(self, size: int = 0) -> None:
-        self.size = size
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class _Mark:
@@ -68,39 +23,32 @@ _MARK = _Mark()
 
 
 class Machine:
-    """Runs one pickle; ``names`` gathers what it would import, over several pickles."""
+    """Stack and memo of one pickle after another; ``names`` gathers what they would import."""
 
     def __init__(self) -> None:
         self.names: dict[str, None] = {}
-        self.opcodes = 0
+        self.called: dict[str, None] = {}
+        """Those of them that are called with arguments out of the file, or given to such a call."""
+        self.uses = 0
+        """How often something named was called, made or changed."""
+        self.frame_bytes = 0
+        """How long the frame is that the last FRAME announced."""
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self._held = 0
+        self._in_containers = 0
 
-    def run(self, data: Any) -> object:
-        """Follow a pickle from a binary file to its end; return the record of what it makes."""
-        self._stack, self._memo = [], {}
-        try:
-            for opcode, argument, _ in pickletools.genops(data):
-                self.opcodes += 1
-                if self.opcodes > MAX_OPCODES:
-                    raise Breach("more opcodes than any model needs")
-                if opcode.name == "STOP":
-                    return self._pop()
-                self._step(opcode.name, argument)
-                if len(self._stack) + len(self._memo) + self._held > MAX_HELD:
-                    raise Breach("more objects than any model needs")
-        except (ValueError, IndexError, KeyError, TypeError, UnicodeError, OverflowError) as error:
-            raise Breach(f"damaged: {str(error)[:80] or type(error).__name__}") from error
-        raise Breach("it has no end")
+    def begin(self) -> None:
+        """Forget all but the names: each pickle has a stack and a memo of its own."""
+        self._stack, self._memo, self._in_containers = [], {}, 0
 
-    def _step(self, name: str, argument: Any) -> None:
-        if name in _PUSHED:
-            self._stack.append(_kept(argument))
-        elif name in _CONSTANTS:
-            self._stack.append(_CONSTANTS[name]())
-        elif name not in _IGNORED:
-            _STEPS[name](self, argument)
+    @property
+    def held(self) -> int:
+        """How many entries the stack, the memo and all containers have together."""
+        return len(self._stack) + len(self._memo) + self._in_containers
+
+    def result(self) -> object:
+        """Take off what the pickle made."""
+        return self._pop()
 
     def _pop(self) -> Any:
         value = self._stack.pop()
@@ -124,6 +72,18 @@ class Machine:
 
     # What follows are the opcodes, each as pickle.py's of the same name.
 
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def constant(self, make: Any) -> None:
+        self._stack.append(make())
+
+    def ignored(self, _: Any) -> None:
+        """What only says how the rest is written."""
+
+    def frame(self, size: Any) -> None:
+        self.frame_bytes = size
+
     def mark(self, _: Any) -> None:
         self._stack.append(_MARK)
 
@@ -137,17 +97,16 @@ class Machine:
         self._stack.append(self._stack[-1])
 
     def get(self, key: Any) -> None:
-        self._stack.append(self._memo[int(key)])
+        self._stack.append(self._memo[key])
 
     def put(self, key: Any) -> None:
-        self._memo[int(key)] = self._stack[-1]
+        self._memo[key] = self._stack[-1]
 
     def memoize(self, _: Any) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
 
     def global_name(self, argument: Any) -> None:
-        module, _, name = str(argument).partition(" ")
-        self._global(f"{module}.{name}")
+        self._global(".".join(argument))
 
     def stack_global(self, _: Any) -> None:
         name, module = self._pop(), self._pop()
@@ -158,28 +117,57 @@ class Machine:
     def extension(self, argument: Any) -> None:
         self._global(f"extension code {argument}")
 
-    def reduce(self, _: Any) -> None:
-        arguments, function = self._pop(), self._pop()
+    def _call(self, function: object, arguments: object) -> None:
+        """A call of something with arguments that the file chose."""
+        self._made(function, arguments)
+        given = list(arguments) if isinstance(arguments, tuple) else []
+        if isinstance(function, Global):
+            self.called[function.name] = None
+            if function.name in _RECONSTRUCTORS:
+                given = given[1:]  # the class, of which it makes an empty object
+            if function.name == _REBUILD_SUBCLASS and not _rebuilds(given):
+                self.names["torch's rebuilding by something else"] = None
+        for each in given:
+            if isinstance(each, Global):
+                self.called[each.name] = None
+
+    def _made(self, function: object, arguments: object) -> None:
+        if isinstance(function, Persistent):
+            function = _saved_class(function)
+        if isinstance(function, Global):
+            self.uses += 1
+        else:
+            self.names["a call of what it made before"] = None
         self._stack.append(Call(function, arguments))
 
+    def reduce(self, _: Any) -> None:
+        arguments, function = self._pop(), self._pop()
+        self._call(function, arguments)
+
+    def newobj(self, _: Any) -> None:
+        arguments, function = self._pop(), self._pop()
+        self._made(function, arguments)
+
     def inst(self, argument: Any) -> None:
-        module, _, name = str(argument).partition(" ")
-        arguments = tuple(self._pop_to_mark())
-        self._global(f"{module}.{name}")
-        self._stack.append(Call(self._pop(), arguments))
+        self._global(".".join(argument))  # pickle.py imports before it looks for the mark
+        function = self._pop()
+        self._call(function, tuple(self._pop_to_mark()))
 
     def obj(self, _: Any) -> None:
         items = self._pop_to_mark()
-        self._stack.append(Call(items[0], tuple(items[1:])))
+        self._call(items[0], tuple(items[1:]))
 
     def newobj_ex(self, _: Any) -> None:
         _, arguments, function = self._pop(), self._pop(), self._pop()
-        self._stack.append(Call(function, arguments))
+        self._made(function, arguments)
 
     def build(self, _: Any) -> None:
         state, target = self._pop(), self._stack[-1]
         if isinstance(target, Call):
             target.state = state
+        elif isinstance(target, Global):  # setattr on a class or function, for all to come
+            self.uses += 1
+            self.names[f"a change to {target.name}"] = None
 
     def persistent(self, argument: Any) -> None:
         self._stack.append(Persistent(argument))
@@ -195,7 +183,7 @@ class Machine:
         self._extend(self._pop_to_mark())
 
     def _extend(self, values: list[Any]) -> None:
-        self._held += len(values)
+        self._in_containers += len(values)
         target = self._stack[-1]
         if isinstance(target, list):
             target.extend(values)
@@ -208,7 +196,7 @@ class Machine:
         self._set(self._pop_to_mark())
 
     def _set(self, pairs: list[Any]) -> None:
-        self._held += len(pairs)
+        self._in_containers += len(pairs)
         target = self._stack[-1]
         if isinstance(target, Call):  # an OrderedDict is called first and filled then
             if target.items is None:
@@ -220,16 +208,17 @@ class Machine:
 
     def tuple_of_mark(self, _: Any) -> None:
         items = self._pop_to_mark()
-        self._held += len(items)
+        self._in_containers += len(items)
         self._stack.append(tuple(items))
 
     def tuple_of(self, count: int) -> None:
+        self._in_containers += 1  # itself: nested, they would be millions behind one entry
         items = [self._pop() for _ in range(count)]
         self._stack.append(tuple(reversed(items)))
 
     def list_of_mark(self, _: Any) -> None:
         items = self._pop_to_mark()
-        self._held += len(items)
+        self._in_containers += len(items)
         self._stack.append(items)
 
     def dict_of_mark(self, _: Any) -> None:
@@ -237,66 +226,20 @@ class Machine:
         self._stack.append({})
         self._set(items)
 
-    def opaque(self, _: Any) -> None:
-        self._stack.append(Opaque())
+
+def _rebuilds(arguments: list[Any]) -> bool:
+    """Say whether the first argument is one of torch's ways to put a tensor together."""
+    first = arguments[0] if arguments else None
+    return isinstance(first, Global) and first.name.startswith("torch._utils._rebuild_")
 
 
-def _kept(argument: Any) -> Any:
-    """Texts keep what a name can have, numbers what a size can; the rest is only there."""
-    if isinstance(argument, str):
-        return argument if len(argument) <= MAX_TEXT_CHARS else argument[:MAX_TEXT_CHARS]
-    if isinstance(argument, int):
-        return argument if argument.bit_length() <= 64 else Opaque()
-    if isinstance(argument, float):
-        return argument
-    return Opaque(len(argument))
+def _saved_class(persistent: Persistent) -> object:
+    """Torch before 1.6 kept classes of modules so: ('module', class, file, source)."""
+    match persistent.identifier:
+        case ("module", saved, _, _):
+            return saved
+    return persistent
 
 
-_NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
-_TEXTS = {
-    *("STRING", "BINSTRING", "SHORT_BINSTRING"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-}
-_PUSHED = _NUMBERS | _TEXTS
-_IGNORED = frozenset({"PROTO", "FRAME", "READONLY_BUFFER"})
-_CONSTANTS: dict[str, Callable[[], object]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_TUPLE": tuple,
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-    "EMPTY_SET": list,
-    "NEXT_BUFFER": Opaque,
-}
-_STEPS: dict[str, Callable[[Machine, Any], None]] = {
-    "MARK": Machine.mark,
-    "POP": Machine.pop,
-    "POP_MARK": Machine.pop_mark,
-    "DUP": Machine.dup,
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), Machine.get),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), Machine.put),
-    "MEMOIZE": Machine.memoize,
-    "GLOBAL": Machine.global_name,
-    "STACK_GLOBAL": Machine.stack_global,
-    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), Machine.extension),
-    **dict.fromkeys(("REDUCE", "NEWOBJ"), Machine.reduce),
-    "INST": Machine.inst,
-    "OBJ": Machine.obj,
-    "NEWOBJ_EX": Machine.newobj_ex,
-    "BUILD": Machine.build,
-    "PERSID": Machine.persistent,
-    "BINPERSID": Machine.persistent_binary,
-    "APPEND": Machine.append,
-    **dict.fromkeys(("APPENDS", "ADDITEMS"), Machine.appends),
-    "SETITEM": Machine.setitem,
-    "SETITEMS": Machine.setitems,
-    "TUPLE": Machine.tuple_of_mark,
-    "TUPLE1": lambda machine, _: machine.tuple_of(1),
-    "TUPLE2": lambda machine, _: machine.tuple_of(2),
-    "TUPLE3": lambda machine, _: machine.tuple_of(3),
-    "LIST": Machine.list_of_mark,
-    "FROZENSET": Machine.list_of_mark,
-    "DICT": Machine.dict_of_mark,
-}
+_RECONSTRUCTORS = frozenset({"copyreg._reconstructor", "copy_reg._reconstructor"})
+_REBUILD_SUBCLASS = "torch._tensor._rebuild_from_type_v2"

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from modelfs.identify.pickles.report import PickleReport, report_of
+from modelfs.identify.tables import load_table
 
 MAX_PICKLE_BYTES = 64 << 20
 """600 tensors take 0.1 MB; the largest checkpoints some MB."""
@@ -22,9 +23,9 @@ PATIENCE_S = 8.0
 
 # The worker runs without the program around it: these stand in for the packages above its modules.
 _START = """
-import sys, types
+import sys
 for name in ("modelfs", "modelfs.identify", "modelfs.identify.pickles"):
-    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name] = type(sys)(name)
     sys.modules[name].__path__ = []
 sys.modules[name].__path__.append(sys.argv[1])
 from modelfs.identify.pickles.worker import main
@@ -33,7 +34,11 @@ main()
 
 
 class _Late(Exception):
-    """The worker did not answer in time, or not at all."""
+    """The worker did not answer in time."""
+
+
+class _Lost(Exception):
+    """The worker is gone, or talks nonsense."""
 
 
 class Inspector:
@@ -48,16 +53,22 @@ class Inspector:
         """Return what a pickle names and holds, or several in a row. Never raises for bad bytes."""
         if len(data) > MAX_PICKLE_BYTES:
             return PickleReport(problem="larger than any model's pickle")
+        request = len(data).to_bytes(8, "little") + bytes([several]) + data
         with self._lock:
-            try:
-                answer = self._ask(len(data).to_bytes(8, "little") + bytes([several]) + data)
-                return report_of(json.loads(answer))
-            except _Late:
-                self._kill()
-                return PickleReport(problem="following it took too long or too much memory")
-            except OSError as error:
-                self._kill()
-                return PickleReport(problem=f"it could not be followed: {error.strerror}")
+            # One that had others before may have died of them: a new one decides.
+            tries = 1 if self._process is None else 2
+            for _ in range(tries):
+                try:
+                    return report_of(json.loads(self._ask(request)))
+                except _Late:
+                    self._kill()
+                    break
+                except (_Lost, BrokenPipeError, ValueError, KeyError, TypeError):
+                    self._kill()
+                except OSError as error:
+                    self._kill()
+                    return PickleReport(problem=f"it could not be followed: {error.strerror}")
+            return PickleReport(problem="following it took too long or too much memory")
 
     def close(self) -> None:
         """End the worker."""
@@ -76,7 +87,10 @@ class Inspector:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._kill()
-            command = [sys.executable, "-I", "-S", "-B", "-c", _START, str(Path(__file__).parent)]
+            table = load_table("pickles")
+            keys = (" ".join(table[name]) for name in ("wrappers", "aside", "inside"))
+            python = [sys.executable, "-I", "-S", "-B", "-c"]
+            command = [*python, _START, str(Path(__file__).parent), *keys]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -123,7 +137,7 @@ def _is_whole(fd: int, got: bytearray) -> bool:
     got += piece
     length = int.from_bytes(got[:4], "little")
     if not piece or (len(got) >= 4 and length > MAX_ANSWER_BYTES):
-        raise _Late
+        raise _Lost
     return len(got) >= 4 and len(got) >= 4 + length
 
 

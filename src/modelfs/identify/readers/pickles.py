@@ -1,46 +1,62 @@
-"""Read bare pickles: torch's legacy checkpoints and whatever else begins like one.
+"""Read bare pickles: torch's legacy checkpoints and whatever else a loader would unpickle.
 
-Nothing here decodes a pickle: it is recognised by its opcodes, whose arguments are stepped over,
-and followed in a process of its own (``identify.pickles``).
+Nothing here decodes a pickle: one is suspected by its opcodes (``opcodes``) and followed in a
+process of its own (``identify.pickles``). Rule: what runs before a file turns out to be damaged
+has run. So a file counts as a pickle as soon as it names something that a loader would use, not
+only when it is whole.
 """
 
-from functools import cache
 from typing import BinaryIO
 
 from modelfs.identify.pickles import PickleReport, inspect
+from modelfs.identify.pickles.process import MAX_PICKLE_BYTES
+from modelfs.identify.readers import opcodes, torch_tars
 from modelfs.identify.reading import Reading, plain_text
 from modelfs.identify.weighing import Weight, weighed
 from modelfs.types import Facts, FactValue
 
-MAX_FRONT_BYTES = 16 << 20
-"""Of a bare pickle so much is looked at: in torch's legacy layout the weights follow behind."""
+FRONT_BYTES = 1 << 20
+"""In torch's legacy layout the pickles come first and take some 0.1 MB, the weights follow."""
 
-_LEGACY_TORCH_MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa85019")
-"""LONG1 of 0x1950a86a20f9469cfc6c: what torch before 1.6 pickled first, at protocol 2."""
-_PROTOCOLS = range(2, 6)
-_ENOUGH_OPCODES = 12
-"""Random bytes hold a run of this many legal opcodes once in ten million files."""
-_UP_TO_NEWLINE = -1
-_LENGTH_BYTES = {-2: 1, -3: 4, -4: 4, -5: 8}
-"""pickletools' codes for an argument that begins with its own length: that length's bytes."""
+_PROTO = 0x80
+_NEWEST_PROTOCOL = 5
 
 
 def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
-    """Return the facts of a pickle of protocol 2 to 5, or ``None``.
+    """Return the facts of a pickle of any protocol, or ``None``.
 
-    Protocols 0 and 1 have no mark that sets them apart from text, and no model uses them.
+    One of protocol 0 or 1 that names nothing has no mark that sets it apart from text.
     """
-    if len(head) < 3 or head[0] != 0x80 or head[1] not in _PROTOCOLS:
+    if torch_tars.is_tar(head):
+        return torch_tars.read(handle)
+    if not opcodes.may_begin_pickle(head, size_bytes):
         return None
-    details: dict[str, FactValue] = {}
-    if head.startswith(_LEGACY_TORCH_MAGIC, 2):
-        details["layout"] = "torch-legacy"
-    elif not _begins_like_a_pickle(head):
+    report = _followed(handle, size_bytes)
+    if not _is_pickle(head, report):
         return None
-    handle.seek(0)
-    report = inspect(handle.read(min(size_bytes, MAX_FRONT_BYTES)), several=True)
+    details: dict[str, FactValue] = {"layout": "torch-legacy"} if report.is_legacy_torch else {}
     reason = "torch's legacy magic" if details else "pickle opcodes"
     return reading_of(report, Facts("pickle", details=details, reasons=(reason,)))
+
+
+def _followed(handle: BinaryIO, size_bytes: int) -> PickleReport:
+    """Follow the front of a file, and more of it only where the pickle goes on."""
+    for front_bytes in (FRONT_BYTES, MAX_PICKLE_BYTES):
+        handle.seek(0)
+        report = inspect(handle.read(min(size_bytes, front_bytes)), several=True)
+        if not report.is_cut or size_bytes <= front_bytes:
+            return report
+    return report
+
+
+def _is_pickle(head: bytes, report: PickleReport) -> bool:
+    if report.is_legacy_torch:
+        return True
+    if len(head) > 1 and head[0] == _PROTO and head[1] <= _NEWEST_PROTOCOL:
+        return bool(report.names) or not report.is_damaged or opcodes.begins_pickle(head)
+    if not report.problem or report.uses:
+        return bool(report.names)
+    return not report.is_damaged and not report.is_cut
 
 
 def reading_of(report: PickleReport, facts: Facts) -> Reading:
@@ -62,46 +78,8 @@ def reading_of(report: PickleReport, facts: Facts) -> Reading:
 
 
 _BYTES = {
+    "C128": 16,
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 8),
-    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F32", "I32", "U32", "C32"), 4),
     **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
 }
-
-
-def _begins_like_a_pickle(head: bytes) -> bool:
-    opcodes = _opcodes()
-    position, seen = 2, 0
-    while position < len(head) and seen < _ENOUGH_OPCODES:
-        opcode = opcodes.get(head[position])
-        if opcode is None:
-            return False
-        name, argument_bytes = opcode
-        if name == "STOP":
-            return seen > 0
-        position = _after_argument(head, position + 1, name, argument_bytes)
-        seen += 1
-    return seen >= _ENOUGH_OPCODES
-
-
-def _after_argument(head: bytes, position: int, name: str, argument_bytes: int) -> int:
-    """``argument_bytes`` below zero is one of pickletools' ways to say "as long as it says"."""
-    if argument_bytes >= 0:
-        return position + argument_bytes
-    if argument_bytes == _UP_TO_NEWLINE:
-        for _ in range(2 if name in ("GLOBAL", "INST") else 1):
-            newline = head.find(b"\n", position)
-            position = newline + 1 if newline >= 0 else len(head)
-        return position
-    width = _LENGTH_BYTES[argument_bytes]
-    return position + width + int.from_bytes(head[position : position + width], "little")
-
-
-@cache
-def _opcodes() -> dict[int, tuple[str, int]]:
-    """Return name and argument size of each opcode."""
-    import pickletools  # imports pickle, which nothing else here needs
-
-    return {
-        ord(opcode.code): (opcode.name, opcode.arg.n if opcode.arg else 0)
-        for opcode in pickletools.opcodes
-    }
