@@ -63,7 +63,8 @@ _LABEL_WIDTH = 12
 def _plain(found: Identified) -> list[object]:
     facts, verdict = found.verdict.facts, found.verdict
     columns = (facts.architecture, facts.quant, facts.parameters, facts.base_model)
-    return [found.path, facts.format, verdict.category, *columns, verdict.confidence]
+    pickled = facts.details.get("pickle_verdict")
+    return [found.path, facts.format, verdict.category, *columns, verdict.confidence, pickled]
 
 
 def _card(found: Identified, *, why: bool) -> list[CardRow]:
