@@ -6,17 +6,19 @@ Work calls ``report(Progress(...))`` often; a face draws it. To cancel, the face
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one step has come. Sizes are bytes; ``total_bytes`` 0 means not known."""
+    """How far one step has come; ``total`` 0 means not known."""
 
     step: str
     """What is being done, in a word or two: ``copying``, ``comparing``, ``hashing``."""
     item: str
-    done_bytes: int
-    total_bytes: int
+    done: int
+    total: int
+    unit: Literal["bytes", "things"] = "bytes"
 
 
 Report = Callable[[Progress], None]

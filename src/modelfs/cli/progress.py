@@ -13,6 +13,7 @@ from modelfs.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Drawing
+    from rich.progress import ProgressColumn
 
 _INTERVAL_S = 0.05
 _BAR = 16
@@ -35,24 +36,25 @@ class Bars:
             return
         latest, self._latest = self._latest, progress
         # Over several files with one sum the bar goes on; one with its own sum gets its own bar.
-        same = (progress.step, progress.total_bytes) == (latest.step, latest.total_bytes)
-        if not same or progress.done_bytes < latest.done_bytes:
+        same = (progress.step, progress.total) == (latest.step, latest.total)
+        if not same or progress.done < latest.done:
             self._begin(self._drawing, progress)
         now = time.monotonic()
-        if now - self._drawn_at >= _INTERVAL_S or progress.done_bytes >= progress.total_bytes:
+        if now - self._drawn_at >= _INTERVAL_S or progress.done >= progress.total:
             self._drawn_at = now
             self._draw(self._drawing, progress)
 
     def _begin(self, drawing: Drawing, progress: Progress) -> None:
         for task in drawing.task_ids:
             drawing.remove_task(task)
-        total = progress.total_bytes or None
+        drawing.columns = _columns(progress.unit)
+        total = progress.total or None
         drawing.add_task(progress.step, total=total, item=self._item(drawing, progress))
         self._drawn_at = 0.0
 
     def _draw(self, drawing: Drawing, progress: Progress) -> None:
         item = self._item(drawing, progress)
-        drawing.update(drawing.task_ids[-1], completed=progress.done_bytes, item=item)
+        drawing.update(drawing.task_ids[-1], completed=progress.done, item=item)
 
     def _item(self, drawing: Drawing, progress: Progress) -> str:
         return shorten(clean(progress.item), max(_LEAST_ITEM, drawing.console.width - _REST))
@@ -82,27 +84,38 @@ def bars() -> Iterator[Bars]:
 
 
 def _drawing() -> Drawing:
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
     from rich.progress import Progress as Drawing
-    from rich.table import Column
 
-    whole = Column(no_wrap=True)
     return Drawing(
-        TextColumn("{task.description}", table_column=whole),
-        TextColumn("{task.fields[item]}", markup=False, table_column=whole),
-        BarColumn(bar_width=_BAR),
-        DownloadColumn(table_column=whole),
-        TransferSpeedColumn(table_column=whole),
-        TimeRemainingColumn(table_column=whole),
         console=err(),
         transient=True,
         # Data printed meanwhile belongs on stdout, not on the console of the bars.
         redirect_stdout=False,
         redirect_stderr=False,
+    )
+
+
+def _columns(unit: str) -> tuple[ProgressColumn, ...]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.table import Column
+
+    whole = Column(no_wrap=True)
+    far = (
+        (DownloadColumn(table_column=whole), TransferSpeedColumn(table_column=whole))
+        if unit == "bytes"
+        else (MofNCompleteColumn(table_column=whole),)
+    )
+    return (
+        TextColumn("{task.description}", table_column=whole),
+        TextColumn("{task.fields[item]}", markup=False, table_column=whole),
+        BarColumn(bar_width=_BAR),
+        *far,
+        TimeRemainingColumn(table_column=whole),
     )

@@ -103,7 +103,7 @@ def delete_blobs(library: Library, chosen: Sequence[BlobId], report: Report = si
     """Delete those of these blobs that nothing names, in short batches; return the bytes freed."""
     freed = 0
     for start in range(0, len(chosen), _BATCH):
-        report(Progress("deleting", "blobs", start, len(chosen)))
+        report(Progress("deleting", "blobs", start, len(chosen), "things"))
         for path in _withdraw_batch(library, chosen[start : start + _BATCH]):
             freed += _unlink(path)
     return freed

@@ -48,7 +48,7 @@ def adopt(library: Library, foundlings: Sequence[Foundling], report: Report) -> 
     """
     rest = []
     for number, foundling in enumerate(foundlings):
-        report(Progress("looking at", foundling.blob, number, len(foundlings)))
+        report(Progress("looking at", foundling.blob, number, len(foundlings), "things"))
         try:
             file = _file(library, foundling)
             verdict = _identify(library, foundling)

@@ -35,7 +35,7 @@ def identify_paths(
         groups, left_out = groups_of(found)
         yield from left_out
         for number, group in enumerate(groups):
-            report(Progress("looking at", group.members[0], number, len(groups)))
+            report(Progress("looking at", group.members[0], number, len(groups), "things"))
             try:
                 yield _identified(found, group)
             except ModelfsError as error:

@@ -73,7 +73,7 @@ def plan_refresh(
     same: list[ModelRecord] = []
     unread: list[ModelRecord] = []
     for number, model in enumerate(chosen):
-        report(Progress("looking at", model.entry_name, number, len(chosen)))
+        report(Progress("looking at", model.entry_name, number, len(chosen), "things"))
         try:
             found = _look(library, model)
         except OSError:
