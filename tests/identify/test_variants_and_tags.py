@@ -23,7 +23,9 @@ LLM = "language/llm"
     ],
 )
 def test_forms_of_one_model_have_one_family(one: str, other: str) -> None:
-    assert family_key(Facts(), one, LLM) == family_key(Facts(), other, LLM)
+    assert family_key(Facts("safetensors"), one, LLM) == family_key(
+        Facts("safetensors"), other, LLM
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,26 +38,30 @@ def test_forms_of_one_model_have_one_family(one: str, other: str) -> None:
     ],
 )
 def test_other_models_have_other_families(one: str, other: str) -> None:
-    assert family_key(Facts(), one, LLM) != family_key(Facts(), other, LLM)
+    assert family_key(Facts("safetensors"), one, LLM) != family_key(
+        Facts("safetensors"), other, LLM
+    )
 
 
 def test_a_header_that_says_it_in_so_many_words_stands_over_the_name() -> None:
     details = {"basename": "SmolLM2", "size_label": "135M", "finetune": "Instruct"}
     said = family_key(Facts("gguf", details=details), "whatever-Q4_0", LLM)
-    assert said == family_key(Facts(), "SmolLM2-135M-Instruct-Q8_0", LLM)
+    assert said == family_key(Facts("safetensors"), "SmolLM2-135M-Instruct-Q8_0", LLM)
 
 
 def test_a_projector_belongs_to_the_family_of_its_model() -> None:
-    projector = family_key(Facts(), "mmproj-gemma-3-4b-it-f16", "language/projector")
-    assert projector == family_key(Facts(), "gemma-3-4b-it-Q4_K_M", LLM)
+    projector = family_key(Facts("safetensors"), "mmproj-gemma-3-4b-it-f16", "language/projector")
+    assert projector == family_key(Facts("safetensors"), "gemma-3-4b-it-Q4_K_M", LLM)
 
 
 def test_models_of_other_categories_are_no_family() -> None:
-    assert family_key(Facts(), "anime", "image/lora") != family_key(Facts(), "anime", "image/vae")
+    assert family_key(Facts("safetensors"), "anime", "image/lora") != family_key(
+        Facts("safetensors"), "anime", "image/vae"
+    )
 
 
 def test_a_name_that_tells_nothing_has_no_family() -> None:
-    assert family_key(Facts(), "model-fp16", LLM) is None
+    assert family_key(Facts("safetensors"), "model-fp16", LLM) is None
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,11 @@ _TOLERANCE = 0.35
 def family_key(facts: Facts, name: str, category: str) -> str | None:
     """Return what a model has in common with its other quantisations, formats and uploads.
 
-    ``name`` is the model's, without its extension. ``None`` when nothing of it tells a model.
+    ``name`` is the model's, without its extension. ``None`` when nothing of it tells a model:
+    a name alone makes no kin of bytes that nobody can read.
     """
+    if facts.format == "unknown":
+        return None
     words = _said(facts) or _named(name)
     if not words:
         return None
