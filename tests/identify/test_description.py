@@ -24,6 +24,23 @@ def test_name_of_a_quantisation_wins_over_the_header() -> None:
     assert identify([source("m-UD-Q4_K_XL.gguf", data)]).facts.quant == "UD-Q4_K_XL"
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("m-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
+        ("m-Q8_0.gguf", "Q4_K_M"),  # a wrong name
+        ("m-F16.gguf", "Q4_K_M"),  # a name of what it was made from
+        ("m.gguf", "Q4_K_M"),
+    ],
+)
+def test_name_of_a_quantisation_is_believed_where_tensors_bear_it_out(
+    name: str, expected: str
+) -> None:
+    tensors = [("blk.0.ffn_up.weight", (256, 256), 12), ("output.weight", (256, 64), 14)]
+    data = gguf({"general.architecture": "llama", "general.file_type": 15}, tensors)
+    assert identify([source(name, data)]).facts.quant == expected
+
+
 def test_unknown_bytes_believe_no_name() -> None:
     found = identify([source("m-Q4_K_M.gguf", b"not a model")])
     assert found.facts.format == "unknown"

@@ -91,6 +91,7 @@ HOSTILE: dict[str, Callable[[bytes], bytes]] = {
     ),
     "a useless locator": lambda call: with_useless_locator(archive(("m/data.pkl", call))),
     "a framed entry": lambda call: archive(("m/data.pkl", framed(b"__torch__.", call))),
+    "the magic of another format": lambda call: b"GGUF\x03\0\0\0\0" + b"0" + call,
     "a directory of 17 MB": lambda call: with_long_directory(("m/data.pkl", call)),
 }
 

@@ -3,6 +3,7 @@
 Order of trust: bytes, then the header, then the files beside it, then names.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -33,6 +34,8 @@ from modelfs.types import Facts, FactValue, SourceFile
 
 _QUANT_FROM_HEADER_ONLY = frozenset({"whisper-ggml", "ctranslate2"})
 """Their headers say it exactly, and for all tensors."""
+_GGML = frozenset({"gguf", "llamafile"})
+"""Formats whose header has a type for each tensor, and a label for their mix."""
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _SIZED = frozenset(
     {"language/llm", "language/multimodal", "language/embedding", "language/reranker"}
@@ -215,7 +218,20 @@ def _named_quant(source: _Source) -> str | None:
         return None
     named = quant_from_name(source.main)
     # Of tensors with plain types the header knows better than a name.
-    return None if own.format == "safetensors" and own.quant in _FLOATS else named
+    if own.format == "safetensors" and own.quant in _FLOATS:
+        return None
+    types = own.details.get("tensor_types")
+    if named is None or own.format not in _GGML or not isinstance(types, tuple):
+        return named
+    # A mix like Q4_K_XL is told by the name alone, but of tensors with as many bits.
+    is_borne_out = _bits(named) in map(_bits, types)
+    return named if is_borne_out and named not in _FLOATS else None
+
+
+def _bits(label: str) -> str:
+    """Return the first number in a quantisation's label: ``4`` of ``UD-Q4_K_XL``."""
+    found = re.search(r"\d+", label)
+    return found[0] if found else ""
 
 
 def _clues(source: _Source, facts: Facts, structure: Structure | None) -> Clues:

@@ -5,6 +5,7 @@ files that are no models. The order of the readers is from the surest test to th
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 from modelfs.identify.names import matches_path
@@ -24,6 +25,7 @@ from modelfs.identify.readers import (
 )
 from modelfs.identify.reading import Reading
 from modelfs.identify.tables import load_table
+from modelfs.identify.verdict import Verdict
 from modelfs.types import Facts, SourceFile
 
 HEAD_BYTES = 4096
@@ -59,8 +61,20 @@ def read_header(file: SourceFile) -> Reading:
         for reader in READERS:
             reading = reader(head, handle, file.size_bytes)
             if reading is not None:
-                return reading
+                hidden = _hidden_verdict(reading, head, handle, file)
+                return replace(reading, verdict=hidden) if hidden else reading
     return _by_magic(head, file.path)
+
+
+def _hidden_verdict(
+    reading: Reading, head: bytes, handle: BinaryIO, file: SourceFile
+) -> Verdict | None:
+    """Return what a loader that goes by the name would run in bytes that are also a pickle."""
+    ends = tuple(load_table("names")["pickle_suffixes"])
+    if reading.verdict is not None or not file.path.lower().endswith(ends):
+        return None
+    pickle = pickles.read(head, handle, file.size_bytes)
+    return pickle.verdict if pickle is not None else None
 
 
 def usual_extension(format_name: str) -> str:

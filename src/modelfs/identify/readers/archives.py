@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from modelfs.identify.pickles import inspect
 from modelfs.identify.readers import zips
-from modelfs.identify.readers.directories import read_directory
 from modelfs.identify.readers.pickles import reading_of
 from modelfs.identify.readers.zips import BadMember, Member
 from modelfs.identify.reading import Reading, plain_text
@@ -30,7 +29,7 @@ def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
     """Return what a zip archive that holds a model says, or ``None``."""
     if not head.startswith((zips.LOCAL, zips.END)):
         return None
-    directory = read_directory(handle, size_bytes)
+    directory = zips.read_directory(handle, size_bytes)
     if directory is None:
         return _cut_short(head)
     found = directory.members

@@ -40,7 +40,7 @@ def read_archive(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | No
     """Return what a ``.keras`` archive says, or ``None`` when it is not one."""
     if not head.startswith((zips.LOCAL, zips.END)):
         return None
-    found = {member.name: member for member in zips.members(handle, size_bytes) or ()}
+    found = {member.name: member for member in zips.members(handle, size_bytes)}
     if not {"config.json", "model.weights.h5"} <= found.keys():
         return None
     reasons = ("a .keras archive",)

@@ -21,7 +21,7 @@ def read(head: bytes, handle: BinaryIO, size_bytes: int) -> Reading | None:
     """Return what the model inside says, or ``None`` for a program without one."""
     if not head.startswith(_PROGRAMS):
         return None
-    members = zips.members(handle, size_bytes) or []
+    members = zips.members(handle, size_bytes)
     model = next((m for m in members if m.name.endswith(".gguf") and m.method == _STORED), None)
     if model is None:
         return None

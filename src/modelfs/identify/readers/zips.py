@@ -2,11 +2,15 @@
 
 ``zipfile`` would load a directory of any size and inflate without end. Layout: PKWARE APPNOTE 6.3,
 sections 4.3.7 to 4.3.16.
+
+Rule: where readers of zips differ, this one does as torch's does (miniz, miniz_zip.c), or an
+archive could show us one pickle and torch another. The last end record that has all its bytes
+counts, whatever its comment says of itself; a 64-bit record counts only where it is one.
 """
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -16,7 +20,9 @@ MAX_MEMBERS = 200_000
 
 LOCAL, END = b"PK\x03\x04", b"PK\x05\x06"
 _CENTRAL, _END64, _LOCATOR64 = b"PK\x01\x02", b"PK\x06\x06", b"PK\x06\x07"
-_LONGEST_END_BYTES = 22 + 65_535 + 20
+_END_BYTES, _END64_BYTES, _LOCATOR_BYTES = 22, 56, 20
+_SEARCHED_BYTES = 65_535 + _END_BYTES + 2 * 4096
+"""miniz looks back by whole blocks, so a little further than a comment can be long."""
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 1
 _SATURATED = 0xFFFF_FFFF
@@ -40,14 +46,30 @@ class BadMember(Exception):
     """A member cannot be read as the directory says; the message says why."""
 
 
-def members(handle: BinaryIO, size_bytes: int) -> list[Member] | None:
-    """Return the members that the directory names, or ``None`` where there is no directory."""
-    place = _directory_place(handle, size_bytes)
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The members that were read, and whether they are all that the archive says it has."""
+
+    members: Sequence[Member]
+    is_whole: bool
+
+
+def read_directory(handle: BinaryIO, size_bytes: int) -> Directory | None:
+    """Return the directory, or ``None`` where there is none."""
+    place = _place(handle, size_bytes)
     if place is None:
         return None
-    offset, directory_bytes = place
+    count, length, offset = place
     handle.seek(offset)
-    return list(_entries(handle.read(min(directory_bytes, MAX_DIRECTORY_BYTES))))
+    entries = handle.read(min(length, MAX_DIRECTORY_BYTES))
+    found = list(_entries(entries))
+    return Directory(found, is_whole=len(found) == count and len(entries) == length)
+
+
+def members(handle: BinaryIO, size_bytes: int) -> Sequence[Member]:
+    """Return the members that the directory names; none where there is no directory."""
+    directory = read_directory(handle, size_bytes)
+    return directory.members if directory else ()
 
 
 def _entries(directory: bytes) -> Iterator[Member]:
@@ -123,25 +145,32 @@ def read_member(handle: BinaryIO, member: Member, size_bytes: int, limit: int) -
     return data
 
 
-def _directory_place(handle: BinaryIO, size_bytes: int) -> tuple[int, int] | None:
-    """Return offset and length of the central directory, or ``None`` when there is none."""
-    tail_start = max(0, size_bytes - _LONGEST_END_BYTES)
-    handle.seek(tail_start)
-    tail = handle.read(_LONGEST_END_BYTES)
-    end = tail.rfind(END)
-    if end < 0 or end + 22 > len(tail):
+def _place(handle: BinaryIO, size_bytes: int) -> tuple[int, int, int] | None:
+    """Return the number of entries, their length and offset, as the end record gives them."""
+    start = max(0, size_bytes - _SEARCHED_BYTES)
+    handle.seek(start)
+    tail = handle.read(_SEARCHED_BYTES)
+    end = tail.rfind(END, 0, max(0, len(tail) - _END_BYTES + len(END)))
+    if end < 0:
         return None
-    directory_bytes, offset = struct.unpack_from("<2I", tail, end + 12)
-    locator = tail[end - 20 : end] if end >= 20 else b""
-    if locator.startswith(_LOCATOR64):
-        (end64_offset,) = struct.unpack_from("<Q", locator, 8)
-        if end64_offset + 56 > size_bytes:
-            return None
-        handle.seek(end64_offset)
-        record = handle.read(56)
-        if len(record) < 56 or not record.startswith(_END64):
-            return None
-        directory_bytes, offset = struct.unpack_from("<2Q", record, 40)
-    if offset + directory_bytes > size_bytes:
+    place: tuple[int, int, int] = struct.unpack_from("<H2I", tail, end + 10)
+    wide = _wide_record(handle, start + end, size_bytes)
+    if wide is not None:
+        place = struct.unpack_from("<3Q", wide, 32)
+    _, length, offset = place
+    return place if offset + length <= size_bytes else None
+
+
+def _wide_record(handle: BinaryIO, end: int, size_bytes: int) -> bytes | None:
+    if end < _LOCATOR_BYTES + _END64_BYTES:
         return None
-    return offset, directory_bytes
+    handle.seek(end - _LOCATOR_BYTES)
+    locator = handle.read(_LOCATOR_BYTES)
+    if len(locator) < _LOCATOR_BYTES or not locator.startswith(_LOCATOR64):
+        return None
+    (offset,) = struct.unpack_from("<Q", locator, 8)
+    if offset + _END64_BYTES > size_bytes:
+        return None
+    handle.seek(offset)
+    record = handle.read(_END64_BYTES)
+    return record if len(record) == _END64_BYTES and record.startswith(_END64) else None
