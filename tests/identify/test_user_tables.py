@@ -110,7 +110,9 @@ def test_every_shipped_row_would_pass_as_a_users() -> None:
                     assert check(row) is None, row
 
 
-@pytest.mark.parametrize("about", ["sdxl", "image/lora", "gguf", "wan2.1", "speech", "lora"])
+@pytest.mark.parametrize(
+    "about", ["sdxl", "image/lora", "gguf", "wan2.1", "speech", "lora", "flux", "whisper"]
+)
 def test_rows_are_explained_by_family_category_and_format(about: str) -> None:
     found = explain(about)
     assert found

@@ -127,7 +127,8 @@ def show_rules(about: str, *, plain: bool, as_json: bool) -> None:
     if not found:
         raise NotFound(
             f"no row of the tables speaks of {about!r}",
-            "name a family (sdxl), a category (image/lora) or a format (gguf)",
+            "name a family (sdxl), a category (image/lora) or a format (gguf); a GGUF of an"
+            " architecture without a row is a language model",
         )
     if as_json:
         print_json([_rule_document(each) for each in found])

@@ -1,14 +1,16 @@
 """The rows of the tables that speak of one family, category or format, for a person to read."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelfs.identify.rules import confidence
+from modelfs.identify.rules import confidence, is_whole_match
 from modelfs.identify.tables import ORDERED, Row, rows
 
+_NAMED_IN = ("architecture", "kind", "declared")
 _NAMES = {
-    "formats": "format is one of",
+    "formats": "format is",
     "architecture": "architecture is",
     "kind": "calls itself",
     "structure": "family is",
@@ -44,24 +46,24 @@ def explain(about: str) -> list[Explained]:
     Of rows that are asked in order the first that fits wins, so the order is kept.
     """
     wanted = about.strip().lower()
-    media = {row["medium"] for row in rows("structure") if wanted in _subjects(row)}
+    media = {row["medium"] for row in rows("structure") if _speaks_of(row, wanted)}
     return [
         _told(kind, row)
         for kind in ORDERED
         for row in rows(kind)
-        if wanted in _subjects(row) or (kind == "rule" and row.get("medium") in media)
+        if _speaks_of(row, wanted) or (kind == "rule" and row.get("medium") in media)
     ]
 
 
-def _subjects(row: Row) -> Iterator[str]:
-    yield str(row.get("id", ""))
-    yield str(row.get("title", "")).lower()
-    category = str(row.get("category", ""))
-    yield category
-    yield category.partition("/")[0]
-    yield category.rpartition("/")[2]
-    yield from row.get("formats", ())
-    yield from str(row.get("architecture", "")).lower().split("|")
+def _speaks_of(row: Row, wanted: str) -> bool:
+    category, family = str(row.get("category", "")), str(row.get("id", ""))
+    folder, _, name = category.partition("/")
+    return (
+        wanted
+        in {category, folder, name, str(row.get("title", "")).lower(), *row.get("formats", ())}
+        or re.match(rf"{re.escape(wanted)}(?![a-z])", family) is not None
+        or any(is_whole_match(row[key], wanted) for key in _NAMED_IN if row.get(key, ".+") != ".+")
+    )
 
 
 def _told(kind: str, row: Row) -> Explained:
@@ -77,7 +79,9 @@ def _conditions(row: Row) -> Iterator[tuple[str, str]]:
         value = row.get(key)
         if key == "medium" and "title" in row:
             continue
-        if isinstance(value, list):
+        if key == "formats" and value:
+            yield label, " or ".join(value)
+        elif isinstance(value, list):
             yield from ((label, str(each)) for each in value)
         elif value not in (None, ""):
             yield label, str(value).lower() if isinstance(value, bool) else str(value)

@@ -109,7 +109,7 @@ def _fits(row: Row, clues: Clues) -> bool:
     if "delta" in row and row["delta"] != clues.is_delta:
         return False
     for key in WHOLE:
-        if key in row and not _is_whole(row[key], getattr(clues, key)):
+        if key in row and not is_whole_match(row[key], getattr(clues, key)):
             return False
     if "tensors" in row and not hold(row["tensors"], clues.shapes):
         return False
@@ -119,7 +119,8 @@ def _fits(row: Row, clues: Clues) -> bool:
     return "words" not in row or _word(row["words"]).search(clues.names) is not None
 
 
-def _is_whole(pattern: str, text: str) -> bool:
+def is_whole_match(pattern: str, text: str) -> bool:
+    """Say whether a row's expression fits the whole text, in any case."""
     return _whole(pattern).fullmatch(text) is not None
 
 

@@ -15,6 +15,7 @@ from modelfs.types import SourceFile
 MAX_SHARDS_READ = 512
 MAX_PICKLES_READ = 64
 LEAST_DATA_BYTES = 4096
+_SHOWN_ABSENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,23 @@ def needs(file: SourceFile) -> tuple[str, ...]:
 
     An ``OSError`` from opening it is passed on.
     """
+    return _beside(file, read_header(file))
+
+
+def _beside(file: SourceFile, reading: Reading) -> tuple[str, ...]:
     folder, slash, _ = file.path.rpartition("/")
-    return tuple(folder + slash + part for part in read_header(file).needs)
+    return tuple(folder + slash + part for part in reading.needs)
 
 
 def read_weights(files: Sequence[SourceFile], main: SourceFile) -> Weights:
     """Read the main weights with all their shards, and look into whatever else may be a pickle."""
     read = dict(_read_shards(files, main))
     joined = _joined(main, read)
+    absent = set(_beside(main, joined)) - {file.path for file in files}
+    if absent:
+        said = f"weights are missing: {', '.join(sorted(absent)[:_SHOWN_ABSENT])}"
+        facts = replace(joined.facts, warnings=(*joined.facts.warnings, said))
+        joined = replace(joined, facts=facts)
     verdicts = [reading.verdict for reading in read.values() if reading.verdict]
     verdicts += _verdicts(file for file in files if file.path not in read)
     return Weights(joined, tuple(verdicts), dict(_data_starts(files, read)))

@@ -41,6 +41,8 @@ def _single(found: Found) -> Group:
     if identify.is_unfinished(name):
         raise BadInput(f"{name} is an unfinished download", "add it when it is complete")
     siblings = {each: found.root / each for each in _siblings(found.root)}
+    needed = _needed(name, found.root / name)
+    siblings |= {each: found.root / each for each in needed if (found.root / each).is_file()}
     links = _links(siblings | found.files)
     members = (name, *identify.companions(name, siblings, links))
     found.files.update((each, found.root / each) for each in members)
@@ -59,16 +61,18 @@ def _siblings(folder: Path) -> list[str]:
 
 def _links(files: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     """Return what files say in their headers of others that hold a part of their weights."""
-    links = {}
-    for path, source in files.items():
-        if identify.may_need_others(path):
-            try:
-                size_bytes = source.stat().st_size
-                needed = identify.needs(SourceFile(path, size_bytes, opener(source)))
-            except OSError:
-                continue  # told when it is identified
-            links[path] = tuple(each for each in needed if each in files)
-    return {path: needed for path, needed in links.items() if needed}
+    needed = {path: _needed(path, source) for path, source in files.items()}
+    links = {path: tuple(name for name in names if name in files) for path, names in needed.items()}
+    return {path: names for path, names in links.items() if names}
+
+
+def _needed(path: str, source: Path) -> Sequence[str]:
+    if not identify.may_need_others(path):
+        return ()
+    try:
+        return identify.needs(header(path, source))
+    except OSError:
+        return ()  # told when it is identified
 
 
 def identified(found: Found, group: Group, headers: Sequence[SourceFile]) -> Identification:

@@ -104,6 +104,7 @@ def _apply(library: Library, change: Change, model: ModelRecord) -> str:
         case "set":
             return _set_back(library, model, before)
         case "refresh":
+            _check_category(library, before)
             edit.refresh(catalog, model, before, list(map(str, _list(before.pop("auto_tags")))))
             return f"{model.entry_name} is described as before"
     raise Refused(f"{change.action!r} cannot be taken back")
@@ -113,7 +114,14 @@ def _list(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
+def _check_category(library: Library, before: Mapping[str, object]) -> None:
+    category = before.get("category")
+    if category and category not in library.taxonomy:
+        raise Refused(f"there is no category {category} now", f"modelfs categories add {category}")
+
+
 def _set_back(library: Library, model: ModelRecord, before: dict[str, object]) -> str:
+    _check_category(library, before)
     if "name" in before:
         if edit.entry_taken(library.catalog, str(before["name"]), model.extension, model.id):
             raise Refused(f"another model is called {before['name']} now", "rename it first")

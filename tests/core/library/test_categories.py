@@ -100,6 +100,21 @@ def test_a_category_with_models_stays(library: Library) -> None:
         undo.undo(library, last_change(library))
 
 
+def test_no_model_goes_back_into_a_category_that_is_gone(library: Library) -> None:
+    categories.add(library, "mine")
+    put(library, "a", "mine")
+    (model,) = models.find(library.catalog, Filter())
+    organise.assign(library, model, {"category": "image/lora"})
+    moved = changes.latest(library.catalog, 1)[0]
+    categories.remove(library, "mine")
+    with pytest.raises(Refused, match="no category mine now"):
+        undo.undo(library, moved)
+    assert category_of(library, "a")[0] == "image/lora"
+    undo.undo(library, last_change(library))
+    undo.undo(library, moved)
+    assert category_of(library, "a")[0] == "mine"
+
+
 def test_shipped_ones_cannot_be_removed(library: Library) -> None:
     with pytest.raises(BadInput, match="came with the program"):
         categories.remove(library, "image/lora")

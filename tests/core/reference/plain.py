@@ -178,11 +178,14 @@ class PlainLibrary:
             "notes": model.notes,
             "pinned": model.pinned,
             "state": "trashed" if model.trashed else self.state(model),
-            "siblings": [
-                other.entry_name
-                for other in self.living()
-                if other.id in sharing and other.id != model.id
-            ],
+            "siblings": sorted(
+                (
+                    other.entry_name
+                    for other in self.living()
+                    if other.id in sharing and other.id != model.id
+                ),
+                key=folded,
+            ),
         }
 
     def _seen(self, data: bytes) -> tuple[int, str, bool, str]:

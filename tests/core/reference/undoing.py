@@ -1,15 +1,18 @@
 """Taking back lines of the log of a plain library."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from core.reference.choosing import put_in_trash
+from core.reference.choosing import SHIPPED, put_in_trash
 from core.reference.plain import Line, PlainLibrary, PlainModel, Unable
 
 
 def undo(plain: PlainLibrary, number: int) -> object:
     """Take back one line of the log, if nothing later stands on it."""
     line = plain.log[number]
+    if line.action == "category":
+        _undo_category(plain, line, plain.log[number + 1 :])
+        return None
     model = plain.models.get(line.model)
     if model is None:
         raise Unable("NotFound")
@@ -19,6 +22,19 @@ def undo(plain: PlainLibrary, number: int) -> object:
     UNDOINGS.get(line.action, _refuse)(plain, model, line)
     plain.committed()
     return None
+
+
+def _undo_category(plain: PlainLibrary, line: Line, later: Sequence[Line]) -> None:
+    """One that came goes, unless a model is in it; one that went comes back."""
+    category = str(line.before["id"])
+    held = any(model.category == category for model in plain.models.values())
+    if any(each.action == "category" and each.before == line.before for each in later) or (
+        category in plain.categories and held
+    ):
+        raise Unable("Refused")
+    plain.categories ^= {category}
+    plain.log.append(Line("category", 0, {"id": category}))
+    plain.committed()
 
 
 def _refuse(plain: PlainLibrary, model: PlainModel, line: Line) -> None:
@@ -60,6 +76,9 @@ def _undo_set(plain: PlainLibrary, model: PlainModel, line: Line) -> None:
     if name and plain.is_taken(f"{name}{model.extension}", but=model.id):
         raise Unable("Refused")
     plain.log.append(Line("set", model.id, {key: getattr(model, key) for key in line.before}))
+    category = line.before.get("category")
+    if category and category not in plain.categories | {*SHIPPED, "other/unsorted"}:
+        raise Unable("Refused")
     for key, value in line.before.items():
         setattr(model, key, value)
 
