@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelfs.library import categories, describe, organise, select
 
-from .conftest import Home
+from .conftest import Home, wait_for
 
 
 def _tree(folder: Path) -> dict[str, os.stat_result]:
@@ -183,15 +183,14 @@ def test_a_category_of_the_users_own_exists_at_once(furnished: Home) -> None:
     categories.add(furnished.library, "image/sketches", "Sketches")
     model = select.one(furnished.library, "tiny.safetensors")
     organise.assign(furnished.library, model, {"category": "image/sketches"})
-    from .conftest import wait_for
-
     path = furnished.mountpoint / "by-category" / "image" / "sketches" / "tiny.safetensors"
     wait_for(path.exists, "the model in its new category")
+    organise.assign(furnished.library, model, {"category": "image/lora"})
+    categories.remove(furnished.library, "image/sketches")
+    wait_for(lambda: not path.parent.exists(), "the category gone, which the kernel knew")
 
 
 def test_a_hidden_category_is_left_out_of_listings_and_found_when_named(furnished: Home) -> None:
-    from .conftest import wait_for
-
     by_category = furnished.mountpoint / "by-category"
     named = by_category / "image" / "lora" / "tiny.safetensors"
     links = named.stat().st_nlink

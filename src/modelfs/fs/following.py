@@ -45,8 +45,10 @@ class Follower:
         if any(change.action == "category" for change in new):
             # Rare: everything is made anew, and so everything known is to be forgotten.
             views = self.tree.views
-            names = frozenset((path, name) for path in views for name in views[path].entries)
-            diff = TreeDiff(names, frozenset(views), frozenset(self.tree.files))
+            names = (
+                (path, n) for path, view in views.items() for n in (*view.entries, *view.folders)
+            )
+            diff = TreeDiff(frozenset(names), frozenset(views), frozenset(self.tree.files))
             self.tree = self._build()
         elif new:
             at_ns = int(new[-1].at * 1e9)
