@@ -113,9 +113,10 @@ def _read_table(connection: apsw.Connection, table: str, width: int, remains: Re
         if error is None:
             return
         errors.append(error)
-    if width == 1 and table in _NUMBERED:
+    # Without its first page nothing of a file can be asked for.
+    if table in _NUMBERED and not isinstance(errors[0], apsw.NotADBError):
         _read_around(connection, table, found)
-    remains.lost[table] = errors[0]
+    remains.lost[table] = str(errors[0])
 
 
 def _read_around(connection: apsw.Connection, table: str, found: dict[Key, Row]) -> None:
@@ -139,13 +140,13 @@ def _not_seen(known: Sequence[int]) -> Iterator[int]:
 
 def _collect(
     connection: apsw.Connection, sql: str, width: int, found: dict[Key, Row]
-) -> str | None:
-    """Take rows until the end or an error; return what the error says."""
+) -> Exception | None:
+    """Take rows until the end or an error; return the error."""
     try:
         for row in connection.execute(sql):
             found.setdefault(tuple(row[:width]), tuple(row))
     except _DAMAGE as error:
-        return str(error)
+        return error
     return None
 
 
