@@ -85,6 +85,15 @@ def test_extended_attributes_say_what_a_file_is(furnished: Home) -> None:
     folder = furnished.mountpoint / "by-category" / "image" / "checkpoint" / "pipeline"
     assert os.getxattr(folder, "user.modelfs.model") == b"pipeline"
     assert os.listxattr(furnished.mountpoint / "by-tag") == []
+    assert "user.modelfs.pickle_verdict" not in os.listxattr(path)
+
+
+def test_extended_attributes_say_what_loading_a_pickle_would_do(home: Home) -> None:
+    name = home.add("bad.pt", b"cposix\nsystem\n(S'true'\ntR.", "other/unsorted")
+    home.mount()
+    path = home.mountpoint / "by-category" / "other" / "unsorted" / name
+    told = os.getxattr(path, "user.modelfs.pickle_verdict")
+    assert told == b"would run code when loaded: posix.system"
 
 
 def test_show_names_exactly_the_places_where_a_model_is(furnished: Home) -> None:

@@ -23,4 +23,6 @@ def _of_model(model: ModelRecord) -> dict[bytes, bytes]:
         "tags": ",".join(model.tags),
         "source": model.source,
     }
+    if verdict := model.facts.details.get("pickle_verdict"):
+        texts["pickle_verdict"] = str(verdict)
     return {PREFIX + key.encode(): text.encode() for key, text in texts.items()}
