@@ -129,11 +129,3 @@ def _numbers_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
         ("free", f"{sizes['free_bytes']}, of which {sizes['reserve_bytes']} are kept in reserve"),
         ("store", document["store"]),
     ]
-
-
-def hint_if_not_mounted(library: Library) -> None:
-    """Suggest to mount, when the library is not."""
-    from modelfs.fs.state import mount_state
-
-    if not mount_state(library.paths).mounted:
-        next_step("modelfs mount")
