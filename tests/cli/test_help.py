@@ -12,7 +12,11 @@ from modelfs.cli.main import app, hoisted
 from .conftest import COMMAND
 
 README = Path(__file__).parents[2] / "README.md"
-GROUPS = {"trash": ["empty"], "categories": ["add", "rename", "title", "hide", "show", "remove"]}
+GROUPS = {
+    "trash": ["empty"],
+    "tools": ["check"],
+    "categories": ["add", "rename", "title", "hide", "show", "remove"],
+}
 
 
 def commands() -> list[list[str]]:
@@ -24,7 +28,8 @@ def commands() -> list[list[str]]:
 def test_there_are_exactly_the_commands_of_the_contract() -> None:
     expected = (
         "init add identify ls show search path tag untag tags set pin unpin categories refresh rm "
-        "restore trash gc verify undo history mount umount status doctor config"
+        "restore trash gc verify undo history tools connect disconnect mount umount "
+        "status doctor config"
     )
     assert {words[0] for words in commands()} == set(expected.split())
 

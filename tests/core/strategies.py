@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from hypothesis import strategies as st
 
@@ -32,13 +33,21 @@ CATEGORIES = st.sampled_from(
     [
         *(category.id for category in load_taxonomy().categories[:12]),
         *("image/checkpoint", "image/lora", "speech/speech-to-text"),
+        *("language/llm", "language/llm", "language/projector"),
         *EXTRA_CATEGORIES,
     ]
 )
 
 SOURCES = st.sampled_from(
-    ["local:/x", "hf:org/repo@main", "hf:other/repo@1", "hf:a+b/../c", "hf:" + "o" * 300 + "/r"]
+    [
+        *("local:/x", "hf:org/repo@main", "hf:other/repo@1", "hf:a+b/../c", "ollama:llama3:8b"),
+        *("hf:" + "o" * 300 + "/r", "hf:org/repo@" + "a" * 40, "hf:org/repo@" + "b" * 40),
+    ]
 )
+
+CONTENTS = tuple(f"GGUF{number:06}".encode() for number in range(6))
+SEALS = tuple(sha256(content).hexdigest() for content in CONTENTS)
+"""The SHA-256 of what the blobs of drawn models hold, by their number."""
 
 _PATHS = st.lists(
     st.lists(st.sampled_from("abcd.") | WEIRD_NAMES, min_size=1, max_size=3).map(legal_path),
@@ -69,6 +78,8 @@ def model_bodies(draw: st.DrawFn) -> ModelRecord:
     paths = draw(PATHS)
     single = len(paths) == 1
     extension = draw(st.sampled_from(["", ".gguf", ".safetensors"])) if single else ""
+    contents = st.tuples(st.integers(0, 5), st.booleans())
+    drawn = [draw(contents) for _ in paths]
     return ModelRecord(
         id=ModelId(0),
         name=shorten(draw(LEGAL_NAMES), len(extension)) or "x",
@@ -76,18 +87,21 @@ def model_bodies(draw: st.DrawFn) -> ModelRecord:
         category=draw(CATEGORIES),
         category_by="guess",
         source=draw(SOURCES),
-        facts=Facts(),
+        facts=Facts(format="gguf") if extension == ".gguf" else Facts(),
         notes="",
         pinned=False,
         added_at=float(draw(st.integers(0, 10**9))),
         changed_at=0.0,
         trashed_at=draw(st.none() | st.none() | st.just(1.0)),
         files=tuple(
-            FileRecord(FileId(0), path, BlobId(f"{draw(st.integers(0, 5)):032x}"), 10, 0)
-            for path in paths
+            FileRecord(
+                FileId(0), path, BlobId(f"{blob:032x}"), 10, 0, SEALS[blob] if sealed else None
+            )
+            for path, (blob, sealed) in zip(paths, drawn, strict=True)
         ),
         tags=tuple(sorted(draw(st.sets(TAGS, max_size=3)))),
         auto_tags=(),
+        family=draw(st.sampled_from([None, "language/llm one", "language/llm two"])),
     )
 
 

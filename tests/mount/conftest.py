@@ -29,6 +29,11 @@ def wait_for(condition: Callable[[], object], what: str, timeout_s: float = DEAD
         time.sleep(0.01)
 
 
+def is_made_up(path: Path) -> bool:
+    """Say whether a file of the mount is no model's, but a text that a tool wants to find."""
+    return not path.is_symlink() and "user.modelfs.blob" not in os.listxattr(path)
+
+
 @dataclass
 class Home:
     """One library, its mountpoint and a folder for originals."""

@@ -53,6 +53,10 @@ def read(store: Path, seed: str, until: float) -> dict[str, object]:
     return {"done": done, "trouble": trouble}
 
 
+_MADE_UP = (".yaml", ".yml", ".kcpps", ".modelfs")
+"""What the mount makes up for tools."""
+
+
 def _files(mountpoint: Path, chance: random.Random, trouble: list[Trouble]) -> Iterator[str]:
     def note(error: OSError) -> None:
         now = time.monotonic()
@@ -62,7 +66,8 @@ def _files(mountpoint: Path, chance: random.Random, trouble: list[Trouble]) -> I
     for root, folders, files in os.walk(mountpoint, onerror=note):
         chance.shuffle(folders)
         for name in files:
-            yield os.path.join(root, name)
+            if not name.endswith(_MADE_UP):
+                yield os.path.join(root, name)
 
 
 def _read_one(path: str, pool: Path, done: Counter[str], trouble: list[Trouble]) -> None:

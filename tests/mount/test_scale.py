@@ -161,7 +161,7 @@ def calls_of(action: Callable[[], object]) -> int:
 
 
 def tree_of(library: Library) -> Tree:
-    return Tree.build(library.layouts, models.find(library.catalog, Filter()), 0)
+    return Tree.build(library.placer, models.find(library.catalog, Filter()), 0)
 
 
 def test_a_missing_name_costs_the_same_in_any_library(both: list[Library]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelfs.library import categories, describe, organise, select
 
-from .conftest import Home, wait_for
+from .conftest import Home, is_made_up, wait_for
 
 
 def _tree(folder: Path) -> dict[str, os.stat_result]:
@@ -48,12 +48,14 @@ def test_every_folder_that_comfyui_looks_for_exists_even_when_empty(furnished: H
 
 def test_a_file_is_one_inode_in_all_its_places_and_du_counts_it_once(furnished: Home) -> None:
     inodes: dict[int, list[os.stat_result]] = {}
-    for status in _tree(furnished.mountpoint).values():
+    files = 0
+    for path, status in _tree(furnished.mountpoint).items():
         if not (status.st_mode & 0o040000):
             inodes.setdefault(status.st_ino, []).append(status)
+            files += not is_made_up(furnished.mountpoint / path) and len(inodes[status.st_ino]) == 1
     for places in inodes.values():
         assert {place.st_nlink for place in places} == {len(places)}
-    assert len(inodes) == 7
+    assert files == 7
     du = subprocess.run(
         ["du", "-s", "--block-size=1", str(furnished.mountpoint)],
         capture_output=True, text=True, check=True,
@@ -153,8 +155,9 @@ def test_every_view_gives_the_bytes_that_were_added(furnished: Home) -> None:
     }
     seen = set()
     for root, _, files in os.walk(furnished.mountpoint):
-        for name in files:
-            seen.add(hashlib.sha256((Path(root) / name).read_bytes()).hexdigest())
+        for path in (Path(root) / name for name in files):
+            if not is_made_up(path):
+                seen.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert seen == originals
 
 
@@ -208,7 +211,7 @@ def test_a_hidden_category_is_left_out_of_listings_and_found_when_named(furnishe
     assert "language" not in os.listdir(by_category), "all of that level is hidden"
     assert named.read_bytes() == b"tiny" * 5000, "a path that somebody saved goes on working"
     assert (by_category / "language" / "llm" / "big.gguf").is_file()
-    assert named.stat().st_nlink == links - 1, "it is listed in one place less"
+    wait_for(lambda: named.stat().st_nlink == links - 1, "it listed in one place less")
     assert "tiny.safetensors" in os.listdir(furnished.mountpoint / "by-tag" / "style")
     categories.set_hidden(furnished.library, ["image/lora", "language"], hidden=False)
     wait_for(lambda: "lora" in os.listdir(by_category / "image"), "image/lora shown again")

@@ -158,8 +158,20 @@ def disk_usage(folder: Path, *options: str) -> int:
 
 
 def listed_files(mountpoint: Path) -> Iterator[Path]:
-    """Give the path below the mount of every file that the views list, links as themselves."""
+    """Give the path below the mount of every model's file that the views list, links as themselves.
+
+    Not of Ollama's store, which fills in the background.
+    """
     for view in VIEWS:
-        for folder, _, names in os.walk(mountpoint / view):
-            for name in names:
-                yield (Path(folder) / name).relative_to(mountpoint)
+        for folder, folders, names in os.walk(mountpoint / view):
+            if "ollama" in folders:
+                folders.remove("ollama")
+            for path in (Path(folder) / name for name in names):
+                if path.is_symlink() or "user.modelfs.blob" in os.listxattr(path):
+                    yield path.relative_to(mountpoint)
+
+
+def made_up_bytes(mountpoint: Path) -> int:
+    """Return the size of the small files that tools want to find and no model has."""
+    files = (Path(root) / name for root, _, names in os.walk(mountpoint) for name in names)
+    return sum(f.stat().st_size for f in files if "user.modelfs.blob" not in os.listxattr(f))

@@ -143,7 +143,7 @@ def test_whisper_writes_down_what_is_said(
     """CTranslate2, from the folder that the whisper tools are pointed at."""
     needs("ctranslate2")
     need(SPEECH)
-    folder = shelf.tool_path(SPEECH, "whisper")
+    folder = shelf.tool_path(SPEECH, "faster-whisper")
     said = ask("transcribe", shelf.environment, path=folder, wav=recording)
     assert "ask not what your country can do for you" in said
     original = shelf.original(SPEECH)

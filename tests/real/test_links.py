@@ -70,6 +70,6 @@ def test_whisper_hears_through_links(
 ) -> None:
     needs("ctranslate2")
     need(SPEECH)
-    folder = linked_shelf.tool_path(SPEECH, "whisper")
+    folder = linked_shelf.tool_path(SPEECH, "faster-whisper")
     said = ask("transcribe", linked_shelf.environment, path=folder, wav=recording)
     assert said.startswith("And so my fellow Americans")

@@ -37,6 +37,7 @@ def remember(catalog: Catalog, file: NewFile) -> None:
         "data_hash": file.data_hash,
     }
     learnt = ("sha256", "data_start", "data_hash")
+    _log_seal(catalog, file.blob, file.sha256)
     catalog.rows(
         f"INSERT INTO blob ({', '.join(row)}) VALUES ({', '.join('?' * len(row))}) "
         "ON CONFLICT (id) DO UPDATE SET "
@@ -117,12 +118,21 @@ def set_checked(
     In ``write()``.
     """
     now = time.time()
+    _log_seal(catalog, blob, sha256)
     catalog.rows("UPDATE copy SET checked_at = ? WHERE blob = ? AND pool = 1", [now, blob])
     catalog.rows(
         "UPDATE blob SET sha256 = coalesce(sha256, ?), data_hash = coalesce(data_hash, ?) "
         "WHERE id = ?",
         [sha256, data_hash, blob],
     )
+
+
+def _log_seal(catalog: Catalog, blob: BlobId, sha256: str | None) -> None:
+    """Tell those who follow the log that models gain a SHA-256: tools' stores wait for it."""
+    if sha256 is None or catalog.value("SELECT sha256 FROM blob WHERE id = ?", [blob]) is not None:
+        return
+    for (model,) in catalog.rows("SELECT DISTINCT model FROM file WHERE blob = ?", [blob]):
+        changes.log(catalog, "seal", ModelId(model), None, {"sha256": sha256})
 
 
 def _record(row: Row) -> BlobRecord:

@@ -26,6 +26,7 @@ Action = Literal[
     "return",
     "recover",
     "refresh",
+    "seal",
 ]
 
 
@@ -104,7 +105,8 @@ class ModelRecord:
     def publisher(self) -> str | None:
         """The organisation in its source, if the source says one."""
         kind, _, rest = self.source.partition(":")
-        return rest.split("/")[0] if kind == "hf" and "/" in rest else None
+        repository = rest.partition("@")[0]
+        return repository.split("/")[0] if kind == "hf" and "/" in repository else None
 
     @property
     def state(self) -> State:

@@ -14,6 +14,7 @@ from modelfs.cli import (
     categories,
     checking,
     collecting,
+    connecting,
     history,
     identifying,
     listing,
@@ -23,6 +24,7 @@ from modelfs.cli import (
     removing,
     settings,
     showing,
+    tools,
     trash,
 )
 from modelfs.cli.errors import guarded
@@ -108,9 +110,14 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "verify": checking.verify,
         "doctor": checking.doctor,
     },
+    "Tools": {"connect": connecting.connect, "disconnect": connecting.disconnect},
     "Library": {"init": settings.init, "config": settings.config},
 }
-_GROUPS = {"categories": (categories.app, "Organise"), "trash": (trash.app, "Remove and take back")}
+_GROUPS = {
+    "categories": (categories.app, "Organise"),
+    "trash": (trash.app, "Remove and take back"),
+    "tools": (tools.app, "Mount and check"),
+}
 
 
 def _assemble() -> None:

@@ -67,6 +67,7 @@ def card(model: dict[str, Any]) -> list[CardRow]:
     rows += _lines("siblings", [_sibling(each) for each in model["relatives"]])
     rows += _files(model["files"])
     rows += _lines("appears at", model["appears_at"])
+    rows += _lines("waits for", [f"{each['tool']}: {each['for']}" for each in model["waits_for"]])
     return rows
 
 

@@ -6,7 +6,7 @@ import stat
 import pyfuse3
 
 from modelfs.fs.known import inode_of
-from modelfs.views import FileNode, FolderPath, Node
+from modelfs.views import FileNode, FolderPath, Node, TextNode
 from modelfs.views.placement import BY_TAG
 
 LONG_S = 300.0
@@ -41,6 +41,13 @@ def attributes(node: Node, links: int, target: str | None = None) -> pyfuse3.Ent
         entry.st_blocks = (file.size_bytes + 511) // 512 if target is None else 0
         mtime_ns = file.mtime_ns
         ctime_ns = int(node.model.added_at * 1e9)
+        entry.entry_timeout = entry.attr_timeout = LONG_S
+    elif isinstance(node, TextNode):
+        entry.st_mode = _FILE_MODE
+        entry.st_nlink = 1
+        entry.st_size = len(node.text)
+        entry.st_blocks = (entry.st_size + 511) // 512
+        mtime_ns = ctime_ns = node.mtime_ns
         entry.entry_timeout = entry.attr_timeout = LONG_S
     else:
         entry.st_mode = _FOLDER_MODE

@@ -28,9 +28,11 @@ from modelfs.fs.known import KnownInodes
 from modelfs.fs.operations import Operations
 from modelfs.fs.readahead import widen
 from modelfs.fs.requests import take_quickly
+from modelfs.fs.sealing import Sealer
 from modelfs.fs.state import write_note
 from modelfs.library import Library, open_library
 from modelfs.library.library import check_apart
+from modelfs.paths import StorePaths
 from modelfs.views import TreeDiff
 from modelfs.views.inodes import file_inode, folder_inode
 
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _COUNT_S = 2.0
+_SEAL_S = 1.0
 _STOP_S = 2.0
 _AFTER_A_BUG_S = 5.0
 _DEVICE = Path("/dev/fuse")
@@ -84,7 +87,7 @@ def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path
         ) from error
     log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
     try:
-        trio.run(_serve, operations, follower, library.paths.catalog, mountpoint, announce)
+        trio.run(_serve, operations, follower, library.paths, mountpoint, announce)
     finally:
         pyfuse3.close(unmount=True)
         follower.close()
@@ -99,7 +102,7 @@ def _first_view(library: Library) -> Follower:
     """
     gc.disable()
     try:
-        return Follower(library.paths.catalog, library.layouts)
+        return Follower(library.paths.catalog, library.placer)
     finally:
         gc.freeze()
         gc.enable()
@@ -132,10 +135,12 @@ def prepare(library: Library, mountpoint: Path) -> None:
 async def _serve(
     operations: Operations,
     follower: Follower,
-    catalog_file: Path,
+    paths: StorePaths,
     mountpoint: Path,
     announce: Callable[[Path], None],
 ) -> None:
+    sealer = Sealer(paths.root)
+    sealer.start()
     invalidator = Invalidator(
         pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
     )
@@ -146,11 +151,13 @@ async def _serve(
         nursery.start_soon(_obey_signals, invalidator)
         nursery.start_soon(_widen, operations.ready, mountpoint)
         nursery.start_soon(_again_and_again, _POLL_S, follow)
-        nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, catalog_file)
+        nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, paths.catalog)
+        nursery.start_soon(_again_and_again, _SEAL_S, _want_seals, operations, sealer)
         announce(mountpoint)
         await pyfuse3.main()
         nursery.cancel_scope.cancel()
     invalidator.stop(0)
+    sealer.stop(_STOP_S)
 
 
 async def _widen(ready: trio.Event, mountpoint: Path) -> None:
@@ -204,6 +211,14 @@ def _tell_kernel(known: KnownInodes, diff: TreeDiff, invalidator: Invalidator) -
     attributes = [inode for inode in inodes.values() if known.holds(inode)]
     attributes += [file_inode(file) for file in diff.files if known.holds(file_inode(file))]
     invalidator.forget(names, attributes)
+
+
+async def _want_seals(operations: Operations, sealer: Sealer) -> None:
+    """Have sealed what the tools' stores wait for; looked up when the tree has changed."""
+    tree = operations.tree
+    if tree is not sealer.looked_at:
+        sealer.want(await trio.to_thread.run_sync(tree.unsealed))
+        sealer.looked_at = tree
 
 
 async def _count(uses: UseCounter, catalog_file: Path) -> None:

@@ -11,9 +11,8 @@ from modelfs.catalog import categories, changes, models
 from modelfs.catalog.database import Catalog
 from modelfs.catalog.filters import Filter
 from modelfs.identify import load_taxonomy
-from modelfs.layouts import Layout
 from modelfs.types import ChangeId
-from modelfs.views import Tree, TreeDiff
+from modelfs.views import Placer, Tree, TreeDiff
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +22,9 @@ _NOTHING = TreeDiff(frozenset(), frozenset(), frozenset())
 class Follower:
     """The tree of a catalogue, kept up to date."""
 
-    def __init__(self, catalog_file: Path, layouts: tuple[Layout, ...]) -> None:
+    def __init__(self, catalog_file: Path, placer: Placer) -> None:
         self._catalog = Catalog.open(catalog_file)
-        self._layouts = layouts
+        self._placer = placer
         self._version = -1
         self._seen = ChangeId(0)
         self.tree = self._build()
@@ -71,4 +70,4 @@ class Follower:
         taxonomy = load_taxonomy().with_changes((r.id, r.title, r.hidden) for r in changed)
         own = [category.id for category in taxonomy.categories if category.own]
         at_ns = int(at * 1e9)
-        return Tree.build(self._layouts, everything, at_ns, own, taxonomy.unlisted)
+        return Tree.build(self._placer, everything, at_ns, own, taxonomy.unlisted)

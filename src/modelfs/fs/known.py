@@ -6,8 +6,8 @@ kernel forgets it, so that a file that is open goes on having attributes.
 
 from collections.abc import Iterable
 
-from modelfs.views import FileNode, FolderPath, Node
-from modelfs.views.inodes import ROOT_INODE, file_inode, folder_inode
+from modelfs.views import FileNode, FolderNode, FolderPath, Node, TextNode
+from modelfs.views.inodes import ROOT_INODE, file_inode, folder_inode, text_inode
 
 
 class KnownInodes:
@@ -16,15 +16,15 @@ class KnownInodes:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._folders: dict[int, FolderPath] = {ROOT_INODE: ()}
-        self._files: dict[int, FileNode] = {}
+        self._files: dict[int, FileNode | TextNode] = {}
 
     def remember(self, node: Node, inode: int) -> None:
         """Count one reference to a node's inode that the kernel is about to get."""
         self._counts[inode] = self._counts.get(inode, 0) + 1
-        if isinstance(node, FileNode):
-            self._files[inode] = node
-        else:
+        if isinstance(node, FolderNode):
             self._folders[inode] = node.path
+        else:
+            self._files[inode] = node
 
     def forget(self, counts: Iterable[tuple[int, int]]) -> None:
         """Take references back; never raises, whatever the kernel says."""
@@ -42,7 +42,7 @@ class KnownInodes:
         """Return the path of a folder that the kernel knows."""
         return self._folders.get(inode)
 
-    def file(self, inode: int) -> FileNode | None:
+    def file(self, inode: int) -> FileNode | TextNode | None:
         """Return a file that the kernel knows, as it was when it was looked up last."""
         return self._files.get(inode)
 
@@ -56,4 +56,10 @@ class KnownInodes:
 
 def inode_of(node: Node) -> int:
     """Return the inode number of a node."""
-    return file_inode(node.file.id) if isinstance(node, FileNode) else folder_inode(node.path)
+    match node:
+        case FileNode():
+            return file_inode(node.file.id)
+        case TextNode():
+            return text_inode(node.path, node.text)
+        case FolderNode():
+            return folder_inode(node.path)

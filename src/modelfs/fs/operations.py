@@ -20,11 +20,11 @@ from modelfs.fs.counting import UseCounter
 from modelfs.fs.desktop import is_probe
 from modelfs.fs.guard import guarded
 from modelfs.fs.known import KnownInodes
-from modelfs.fs.reading import OpenBlob, Reader, open_blob
+from modelfs.fs.reading import OpenBlob, Reader, open_blob, open_text
 from modelfs.fs.xattrs import extended
 from modelfs.names import MAX_BYTES
 from modelfs.store import BlobStore
-from modelfs.views import FileNode, FolderNode, Listing, Node, Tree
+from modelfs.views import FileNode, FolderNode, Listing, Node, TextNode, Tree
 from modelfs.views.inodes import file_of_inode
 
 log = logging.getLogger(__name__)
@@ -103,12 +103,13 @@ class Operations(pyfuse3.Operations):
         if flags & os.O_ACCMODE != os.O_RDONLY:
             raise pyfuse3.FUSEError(errno.EROFS)
         node = await self._node(inode)
-        if not isinstance(node, FileNode):
+        if isinstance(node, FolderNode):
             raise pyfuse3.FUSEError(errno.EISDIR)
-        file = await self._open_blob(node)
+        file = open_text(node) if isinstance(node, TextNode) else await self._open_blob(node)
         handle = next(self._handles)
         self._files[handle] = file
-        self.uses.note(node.model.id, ctx.pid)
+        if isinstance(node, FileNode):
+            self.uses.note(node.model.id, ctx.pid)
         # Content never changes under an inode, so the page cache is right for ever.
         return pyfuse3.FileInfo(fh=handle, keep_cache=True)
 
@@ -206,17 +207,13 @@ class Operations(pyfuse3.Operations):
     async def _node(self, inode: int) -> Node:
         """Return what an inode is now, or was, if it is gone and the kernel still holds it."""
         file = file_of_inode(inode)
-        if file is None:
-            return await self._settled_folder(inode)
-        node = self.tree.files.get(file) or self.known.file(inode)
-        if node is None:
-            raise pyfuse3.FUSEError(errno.ENOENT)
-        return node
+        node = (self.tree.files.get(file) if file else None) or self.known.file(inode)
+        return node or await self._settled_folder(inode)
 
     def _attributes(self, node: Node) -> pyfuse3.EntryAttributes:
-        if isinstance(node, FolderNode):
+        if not isinstance(node, FileNode):
             return attributes(node, 1)
-        links = self.tree.links.get(node.model.id, 0)
+        links = self.tree.links.get(node.file.id, 0)
         target = str(self._store.path(node.file.blob)) if self._links else None
         return attributes(node, links, target)
 

@@ -15,7 +15,7 @@ import trio
 
 from modelfs.store import BlobStore
 from modelfs.types import BlobId
-from modelfs.views import FileNode
+from modelfs.views import FileNode, TextNode
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,16 @@ class OpenBlob:
     """A blob that somebody reads through the mount."""
 
     fd: int
-    blob: BlobId
+    blob: BlobId | None
+    """None for a text that is made up."""
     size_bytes: int
+
+
+def open_text(node: TextNode) -> OpenBlob:
+    """Put a text that is made up where it is read like a blob."""
+    fd = os.memfd_create(node.path[-1])
+    os.pwrite(fd, node.text, 0)
+    return OpenBlob(fd, None, len(node.text))
 
 
 def open_blob(store: BlobStore, node: FileNode) -> OpenBlob:

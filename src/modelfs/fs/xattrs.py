@@ -1,14 +1,14 @@
 """What a model is, as extended attributes of its files and folder."""
 
 from modelfs.catalog.records import ModelRecord
-from modelfs.views import FolderNode, Node
+from modelfs.views import FileNode, Node
 
 PREFIX = b"user.modelfs."
 
 
 def extended(node: Node) -> dict[bytes, bytes]:
-    """Return the attributes of a node; none for a folder that is no model's."""
-    if isinstance(node, FolderNode):
+    """Return the attributes of a node; none for what is no model's."""
+    if not isinstance(node, FileNode):
         return _of_model(node.model) if node.model is not None else {}
     values = {**_of_model(node.model), PREFIX + b"blob": node.file.blob.encode()}
     if node.file.sha256:

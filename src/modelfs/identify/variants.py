@@ -13,6 +13,8 @@ from modelfs.identify.tables import load_table
 from modelfs.types import Facts
 
 MAX_KEY_CHARS = 200
+_ONE_ROLE = frozenset({"language/projector", "language/multimodal"})
+"""A GGUF is filed without its eyes, its projector beside it, and both are one with the original."""
 _WORDS = re.compile(r"[^a-z0-9.]+")
 _UNITS = ((1e12, "t"), (1e9, "b"), (1e6, "m"), (1e3, "k"))
 _TOLERANCE = 0.35
@@ -30,7 +32,7 @@ def family_key(facts: Facts, name: str, category: str) -> str | None:
     words = _said(facts) or _named(name)
     if not words:
         return None
-    role = "language/llm" if category == "language/projector" else category
+    role = "language/llm" if category in _ONE_ROLE else category
     return f"{role} {'-'.join(words)}"[:MAX_KEY_CHARS]
 
 

@@ -7,7 +7,7 @@ pages is left alone: only a rebuild touches it.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -77,12 +77,34 @@ def read(
             summary.unread = len(chosen) - number
             return
         advance = partial(_advance, report, blob.id, done, total)
-        there = _occupant(library, blob)
-        for finding in _read_one(library, blob, summary, seal=seal, advance=advance):
-            checked = _act(library, finding, blob, there, was_read=True)
-            if checked is not None:
-                yield checked
+        yield from _check_one(library, blob, summary, seal=seal, advance=advance)
         done += blob.size_bytes
+
+
+def seal(library: Library, chosen: Sequence[BlobId], report: Report = silent) -> Iterator[Checked]:
+    """Read blobs and record their SHA-256; gives the damage that this finds, which is recorded."""
+    found = [blob for each in chosen if (blob := blobs.get(library.catalog, each)) is not None]
+    total, done = sum(blob.size_bytes for blob in found), 0
+    for blob in found:
+        advance = partial(_advance, report, blob.id, done, total)
+        if blob.sha256 is None and blob.state == "ok":
+            yield from _check_one(library, blob, CheckSummary(), seal=True, advance=advance)
+        done += blob.size_bytes
+
+
+def _check_one(
+    library: Library,
+    blob: BlobRecord,
+    summary: CheckSummary,
+    *,
+    seal: bool,
+    advance: "partial[None]",
+) -> Iterator[Checked]:
+    there = _occupant(library, blob)
+    for finding in _read_one(library, blob, summary, seal=seal, advance=advance):
+        checked = _act(library, finding, blob, there, was_read=True)
+        if checked is not None:
+            yield checked
 
 
 def around(library: Library) -> Iterator[Checked]:

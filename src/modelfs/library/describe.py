@@ -1,6 +1,7 @@
 """Models and the library as plain data: the JSON of the contract, and what the tables show."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def shown(library: Library, model: ModelRecord) -> dict[str, object]:
         "siblings": [relative.model.entry_name for relative in kin],
         "relatives": [_relative(relative) for relative in kin],
         "appears_at": [str(path) for path in appearances(library, model)],
+        "waits_for": waits_for(library, model),
         "trashed_at": format_time(model.trashed_at),
     }
 
@@ -123,13 +125,34 @@ def _relative(relative: Relative) -> dict[str, object]:
 def appearances(library: Library, model: ModelRecord) -> list[Path]:
     """Return the absolute paths in the mount where a model is listed.
 
-    Costs the model, not the library: names in folders are unique over all models already.
+    Costs the model's family, not the library: where names of strangers could clash, they are made
+    of what is unique over all models.
     """
     if model.trashed_at is not None:
         return []
+    found = _family_tree(library, model).appearances(model.id)
+    return [library.mountpoint.joinpath(*path) for path in found]
+
+
+def waits_for(library: Library, model: ModelRecord) -> list[dict[str, str]]:
+    """Return the tools that do not see all of a model yet, and what each waits for."""
+    if model.trashed_at is not None:
+        return []
+    tree = _family_tree(library, model)
+    waiting: dict[str, list[str]] = {}
+    for file, tools in tree.waits_for(model).items():
+        for tool in tools:
+            waiting.setdefault(tool, []).append(f"the SHA-256 of {tree.files[file].file.path}")
+    for tool, reason in library.placer.absences(model).items():
+        waiting.setdefault(tool, []).append(reason)
+    return [{"tool": tool, "for": ", ".join(what)} for tool, what in waiting.items()]
+
+
+def _family_tree(library: Library, model: ModelRecord) -> Tree:
+    kin = models.of_families(library.catalog, [model.family]) if model.family else []
+    known = {each.id: each for each in (*kin, model)}
     categories = [category.id for category in library.taxonomy.categories]
-    tree = Tree.build(library.layouts, [model], 0, categories)
-    return [library.mountpoint.joinpath(*path) for path in tree.appearances(model.id)]
+    return Tree.build(library.placer, known.values(), 0, categories)
 
 
 def grouped(found: Sequence[Family]) -> list[dict[str, object]]:
@@ -143,6 +166,7 @@ def grouped(found: Sequence[Family]) -> list[dict[str, object]]:
 def path_for(library: Library, model: ModelRecord, tool: str | None) -> Path:
     """Return the path to give to a tool: in its folder, or by category.
 
+    Of a model whose files are shown one by one that is their folder, or the weights of a pair.
     Raises NotFound for a tool without a layout or a model that the tool does not see.
     """
     places = appearances(library, model)
@@ -158,7 +182,13 @@ def path_for(library: Library, model: ModelRecord, tool: str | None) -> Path:
             f"{tool} has no folder for {model.category}, where {model.entry_name} is",
             f"modelfs set {model.entry_name} category=… puts it elsewhere",
         )
+    if len(found) > _A_PAIR and len(model.files) > _A_PAIR:
+        return Path(os.path.commonpath(found))  # a folder of files that belong together
     return found[0]
+
+
+_A_PAIR = 2
+"""Of weights with one side file a tool is given the weights."""
 
 
 def library_numbers(library: Library) -> dict[str, object]:

@@ -15,11 +15,12 @@ from modelfs.catalog.database import Catalog
 from modelfs.config import Settings
 from modelfs.errors import BadInput, CatalogBusy, Damaged, NotFound
 from modelfs.identify import Taxonomy, load_taxonomy
-from modelfs.layouts import Layout, load_layouts
+from modelfs.layouts import Layout, fill, load_layouts
 from modelfs.library.snapshots import keep_snapshot
 from modelfs.paths import StorePaths
 from modelfs.store import BlobStore
 from modelfs.types import ModelId
+from modelfs.views import STORES, Placer
 
 
 class Library:
@@ -71,6 +72,11 @@ class Library:
     def layouts(self) -> tuple[Layout, ...]:
         """The tools' folders."""
         return load_layouts(paths.user_layouts_folder())
+
+    @cached_property
+    def placer(self) -> Placer:
+        """What says where each model appears."""
+        return Placer(self.layouts, fill, STORES, str(self.mountpoint))
 
 
 def open_library(store: Path | None = None, *, read_only: bool = False) -> Library:

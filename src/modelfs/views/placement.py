@@ -1,44 +1,29 @@
-"""Where one model appears: a function of that model alone, so that a change touches only it."""
+"""Where one model appears: a function of that model and what goes with it, and of nothing else.
 
-from collections.abc import Iterable, Sequence
+So a change of a model touches only its own places, and those of its kin that show it too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal
 
 from modelfs.catalog.records import ModelRecord
 from modelfs.names import alternatives, fold
-from modelfs.types import ModelId
+from modelfs.types import FileId, ModelId
 
 BY_CATEGORY = "by-category"
 BY_TAG = "by-tag"
 BY_TOOL = "by-tool"
 INBOX = "inbox"
 
+NO_MODEL = ModelId(0)
+"""Whose claims are what a layout itself makes up."""
 
-class ToolRule(Protocol):
-    """Which models appear in one folder of a tool."""
+Part = FileId | bytes | None
+"""What an entry shows: one file, a text that is made up, or, with None, the whole model."""
 
-    @property
-    def folder(self) -> tuple[str, ...]:
-        """The folder, relative to the tool's."""
-
-    def takes(self, category: str, extension: str, *, is_single: bool) -> bool:
-        """Say whether a model belongs into it."""
-
-
-class ToolLayout(Protocol):
-    """What the views need of the description of a tool."""
-
-    @property
-    def tool(self) -> str:
-        """The name of the tool's folder."""
-
-    @property
-    def folders(self) -> Sequence[tuple[str, ...]]:
-        """Folders that exist even when empty."""
-
-    @property
-    def rules(self) -> Sequence[ToolRule]:
-        """What appears where."""
+Sharing = Literal["no", "oldest", "newest"]
+"""Whether a name says all about its content, so that models share it; and whose is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,65 +35,81 @@ class Claim:
     extension: str
     publisher: str | None
     short_id: str
+    part: Part = None
+    sharing: Sharing = "no"
 
     @property
     def key(self) -> str:
         """What two names have in common when they clash."""
         return fold(self.name + self.extension)
 
+    @property
+    def target(self) -> tuple[ModelId, Part]:
+        """What it leads to."""
+        return self.model, self.part
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A model's claim in one folder of the mount."""
+    """A claim in one folder of the mount; with None the folder is there, even if empty."""
 
     folder: tuple[str, ...]
-    claim: Claim
+    claim: Claim | None
 
 
-def placements(model: ModelRecord, layouts: Sequence[ToolLayout]) -> list[Placement]:
-    """Return every listed place of a living model; nothing for one in the trash."""
-    if model.trashed_at is not None:
-        return []
-    claim = Claim(
-        model.id,
-        model.name,
-        model.extension if model.is_single else "",
-        model.publisher,
-        model.short_id,
-    )
+def general_places(model: ModelRecord) -> list[Placement]:
+    """Return a living model's places by category and by tag."""
+    claim = whole(model, model.name)
     folders = [(BY_CATEGORY, *model.category.split("/"))]
     folders += [(BY_TAG, tag) for tag in model.tags]
-    folders += _tool_folders(model, layouts)
     return [Placement(folder, claim) for folder in folders]
 
 
-def _tool_folders(model: ModelRecord, layouts: Sequence[ToolLayout]) -> list[tuple[str, ...]]:
-    found: dict[tuple[str, ...], None] = {}
-    for layout in layouts:
-        for rule in layout.rules:
-            if rule.takes(model.category, model.extension, is_single=model.is_single):
-                found[(BY_TOOL, layout.tool, *rule.folder)] = None
-    return list(found)
+def whole(model: ModelRecord, name: str) -> Claim:
+    """Return the claim of a whole model under some name."""
+    extension = model.extension if model.is_single else ""
+    return Claim(model.id, name, extension, model.publisher, model.short_id)
 
 
-def settle(claims: Iterable[Claim], folder_names: Iterable[str]) -> dict[str, ModelId]:
+def settle(
+    claims: Mapping[ModelId, Sequence[Claim]], folder_names: Iterable[str]
+) -> dict[str, Claim]:
     """Give every claim a name of its own, the same way whatever came first or last.
 
     Folders keep their names; among models the oldest keeps its name, the others gain their
-    publisher, then a short id.
+    publisher, then a short id. What belongs together, the claims of one model, changes together.
     """
-    settled: dict[str, ModelId] = {}
-    taken = {fold(name) for name in folder_names}
-    losers: list[Claim] = []
-    for claim in sorted(claims, key=lambda claim: claim.model):
-        if claim.key in taken:
-            losers.append(claim)
+    settled: dict[str, Claim] = {}
+    folders = frozenset(folder_names)
+    taken = {fold(name) for name in folders}
+    losers: list[Sequence[Claim]] = []
+    for model in sorted(claims):
+        own = claims[model]
+        if not own:
+            continue
+        if own[0].sharing != "no":
+            _share(own, settled, folders)
+        elif any(claim.key in taken for claim in own):
+            losers.append(own)
         else:
-            taken.add(claim.key)
-            settled[claim.name + claim.extension] = claim.model
-    for claim in losers:
-        names = alternatives(claim.name, claim.publisher, claim.short_id, claim.extension)
-        name = next(name for name in names[1:] if fold(name + claim.extension) not in taken)
-        taken.add(fold(name + claim.extension))
-        settled[name + claim.extension] = claim.model
+            taken.update(claim.key for claim in own)
+            settled.update((claim.name + claim.extension, claim) for claim in own)
+    for own in losers:
+        choices = [
+            alternatives(claim.name, claim.publisher, claim.short_id, claim.extension)[1:]
+            for claim in own
+        ]
+        for names in zip(*choices, strict=False):
+            full = [name + claim.extension for name, claim in zip(names, own, strict=True)]
+            if taken.isdisjoint(map(fold, full)):
+                break
+        taken.update(map(fold, full))
+        settled.update(zip(full, own, strict=True))
     return settled
+
+
+def _share(own: Sequence[Claim], settled: dict[str, Claim], folders: frozenset[str]) -> None:
+    for claim in own:
+        name = claim.name + claim.extension
+        if name not in folders and (claim.sharing == "newest" or name not in settled):
+            settled[name] = claim

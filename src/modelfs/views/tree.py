@@ -5,43 +5,31 @@ several files the tree follows the files' own paths. Sharing makes a new ``Tree`
 folders that a changed model touches are new.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from modelfs.catalog.records import FileRecord, ModelRecord
-from modelfs.types import FileId, ModelId
+from modelfs.catalog.records import ModelRecord
+from modelfs.types import BlobId, FileId, ModelId
+from modelfs.views.edit import Edit, kin_of
 from modelfs.views.folder import Folder
+from modelfs.views.nodes import (
+    FileNode,
+    FolderNode,
+    FolderPath,
+    Node,
+    TextNode,
+    TreeDiff,
+    with_parents,
+)
 from modelfs.views.placement import (
     BY_CATEGORY,
     BY_TAG,
     BY_TOOL,
     INBOX,
+    NO_MODEL,
     Claim,
-    ToolLayout,
-    placements,
 )
-
-FolderPath = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FolderNode:
-    """A folder of the tree; with its model when it is inside one."""
-
-    path: FolderPath
-    mtime_ns: int
-    model: ModelRecord | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FileNode:
-    """A file of the tree and the model it belongs to."""
-
-    file: FileRecord
-    model: ModelRecord
-
-
-Node = FolderNode | FileNode
+from modelfs.views.tools import Placer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +52,14 @@ class Listing:
             return found or FolderNode(path, self._folder.mtime_ns, self._folder.model)
         if name in self._view.folders:
             return FolderNode(path, self._tree.views[path].mtime_ns)
-        return self._tree.model_node(self._view.entries[name], path)
-
-
-@dataclass(frozen=True, slots=True)
-class TreeDiff:
-    """What somebody who cached the old tree must forget."""
-
-    names: frozenset[tuple[FolderPath, str]]
-    """Entries that are gone or lead elsewhere now."""
-    folders: frozenset[FolderPath]
-    """Folders whose times changed."""
-    files: frozenset[FileId]
-    """Files whose number of links may have changed."""
+        return self._tree.entry_node(self._view.entries[name], path)
 
 
 @dataclass(frozen=True)
 class Tree:
     """All views of a library at one moment."""
 
-    layouts: Sequence[ToolLayout]
+    placer: Placer
     models: Mapping[ModelId, ModelRecord]
     files: Mapping[FileId, FileNode]
     """Every file of a living model."""
@@ -92,15 +68,17 @@ class Tree:
     """Folders that exist even when empty."""
     unlisted: frozenset[FolderPath]
     """Folders that are found when named and left out of listings."""
-    links: Mapping[ModelId, int]
-    """How many listed places show each model, and so each of its files."""
+    links: Mapping[FileId, int]
+    """How many listed places show each file."""
+    families: Mapping[str, frozenset[ModelId]]
+    """The living models of each family."""
     _combined: dict[FolderPath, "Folder | None"] = field(default_factory=dict, repr=False)
     _insides: dict[ModelId, "_Inside"] = field(default_factory=dict, repr=False)
 
     @classmethod
     def empty(
         cls,
-        layouts: Sequence[ToolLayout],
+        placer: Placer,
         mtime_ns: int,
         extra_categories: Iterable[str] = (),
         hidden_categories: Iterable[str] = (),
@@ -108,28 +86,34 @@ class Tree:
         """Return the tree of a library without models: the folders that always exist."""
         fixed = {(), (BY_CATEGORY,), (BY_TAG,), (BY_TOOL,), (INBOX,)}
         for category in extra_categories:
-            fixed.update(_with_parents((BY_CATEGORY, *category.split("/"))))
-        for layout in layouts:
-            for folder in [(), *layout.folders, *(rule.folder for rule in layout.rules)]:
-                fixed.update(_with_parents((BY_TOOL, layout.tool, *folder)))
-        views = {
-            path: Folder(frozenset(p[-1] for p in fixed if p and p[:-1] == path), {}, mtime_ns)
-            for path in fixed
-        }
+            fixed.update(with_parents((BY_CATEGORY, *category.split("/"))))
+        for layout in placer.layouts:
+            rules = (rule.folder for rule in layout.rules)
+            for folder in [(), *layout.folders, *(f for f in rules if "{" not in "".join(f))]:
+                fixed.update(with_parents((BY_TOOL, layout.tool, *folder)))
+        texts: dict[FolderPath, list[Claim]] = {}
+        for path, claim in placer.fixed_texts():
+            fixed.update(with_parents(path))
+            texts.setdefault(path, []).append(claim)
+        views = {}
+        for path in fixed:
+            folders = frozenset(p[-1] for p in fixed if p and p[:-1] == path)
+            own = {NO_MODEL: tuple(texts[path])} if path in texts else {}
+            views[path] = Folder(folders, own, mtime_ns)
         unlisted = frozenset((BY_CATEGORY, *each.split("/")) for each in hidden_categories)
-        return cls(layouts, {}, {}, views, frozenset(fixed), unlisted, {})
+        return cls(placer, {}, {}, views, frozenset(fixed), unlisted, {}, {})
 
     @classmethod
     def build(
         cls,
-        layouts: Sequence[ToolLayout],
+        placer: Placer,
         models: Iterable[ModelRecord],
         mtime_ns: int,
         extra_categories: Iterable[str] = (),
         hidden_categories: Iterable[str] = (),
     ) -> "Tree":
         """Return the tree of these models, every folder with the same time."""
-        empty = cls.empty(layouts, mtime_ns, extra_categories, hidden_categories)
+        empty = cls.empty(placer, mtime_ns, extra_categories, hidden_categories)
         return empty.changed(models, (), mtime_ns)[0]
 
     def changed(
@@ -140,20 +124,21 @@ class Tree:
         Touched folders get ``mtime_ns``, or one nanosecond more than they had, so that their
         times always move forward.
         """
-        edit = _Edit(self, mtime_ns)
-        for model_id in gone:
-            edit.set(model_id, None)
+        wanted: dict[ModelId, ModelRecord | None] = dict.fromkeys(gone)
         for model in models:
-            edit.set(model.id, None if model.trashed_at is not None else model)
-        insides = {m: i for m, i in self._insides.copy().items() if m not in edit.seen}
+            wanted[model.id] = None if model.trashed_at is not None else model
+        edit = Edit(self, mtime_ns)
+        edit.carry_out(wanted)
+        insides = {m: i for m, i in self._insides.copy().items() if m not in wanted}
         tree = Tree(
-            self.layouts,
+            self.placer,
             edit.models,
             edit.files,
             edit.views,
             self.fixed,
             self.unlisted,
             edit.links,
+            edit.families,
             _insides=insides,
         )
         return tree, edit.diff(tree)
@@ -166,8 +151,8 @@ class Tree:
         for depth in range(len(path) - 1, 0, -1):
             parent = self._folder(path[:depth])
             if parent is not None:
-                model = parent.entries.get(path[depth])
-                return None if model is None else self._inside(model, path, depth + 1)
+                claim = parent.entries.get(path[depth])
+                return None if claim is None else self._inside(claim, path, depth + 1)
         return None
 
     def child(self, folder: FolderNode, name: str) -> Node | None:
@@ -201,29 +186,52 @@ class Tree:
         listing = self.listing(folder)
         return [(name, listing.node(name)) for name in listing.names]
 
-    def model_node(self, model_id: ModelId, path: FolderPath) -> Node:
-        """Return what a model is at one of its places: a file, or a folder of files."""
-        model = self.models[model_id]
-        if model.is_single:
-            return self.files[model.files[0].id]
-        return FolderNode(path, int(model.added_at * 1e9), model)
+    def entry_node(self, claim: Claim, path: FolderPath) -> Node:
+        """Return what an entry shows: a file, a folder of files, or a text that is made up."""
+        model = self.models.get(claim.model)
+        added_ns = int(model.added_at * 1e9) if model else _FIXED_TIME_NS
+        if isinstance(claim.part, bytes):
+            return TextNode(path, claim.part, added_ns, model)
+        if claim.part is not None:
+            return self.files[claim.part]
+        assert model is not None
+        return (
+            self.files[model.files[0].id] if model.is_single else FolderNode(path, added_ns, model)
+        )
 
     def appearances(self, model: ModelId) -> list[FolderPath]:
-        """Return the listed paths of a model."""
-        found = []
-        for place in placements(self.models[model], self.layouts):
-            entries = self.views[place.folder].entries
-            name = next(name for name, owner in entries.items() if owner == model)
-            found.append((*place.folder, name))
-        return found
+        """Return the listed paths of a model; where it is shown file by file, those of the files.
 
-    def _inside(self, model_id: ModelId, path: FolderPath, start: int) -> Node | None:
+        Costs all folders: for a tree of few models.
+        """
+        own = {file.id for file in self.models[model].files}
+        return [
+            (*folder, name)
+            for folder, view in sorted(self.views.items())
+            for name, claim in view.entries.items()
+            if claim.part in own or (claim.model == model and claim.part is None)
+        ]
+
+    def unsealed(self) -> list[BlobId]:
+        """Return the blobs whose SHA-256 a tool's folder waits for, each once. Costs all models."""
+        found: dict[BlobId, None] = {}
+        for model in self.models.values():
+            for file in self.waits_for(model):
+                found[self.files[file].file.blob] = None
+        return list(found)
+
+    def waits_for(self, model: ModelRecord) -> dict[FileId, list[str]]:
+        """Return the files whose SHA-256 tools wait for before they see a model, with the tools."""
+        kin = kin_of(model, self.families, self.models, self.placer.companions)
+        return self.placer.waits_for(model, kin)
+
+    def _inside(self, claim: Claim, path: FolderPath, start: int) -> Node | None:
         """Return the node at ``path`` whose parts from ``start`` on are inside a model."""
         inner = path[start:]
         if not inner:
-            return self.model_node(model_id, path)
-        model = self.models[model_id]
-        if model.is_single:
+            return self.entry_node(claim, path)
+        model = self.models.get(claim.model)
+        if claim.part is not None or model is None or model.is_single:
             return None
         inside = self._inside_of(model)
         if inner in inside:
@@ -254,7 +262,7 @@ class Tree:
 
     def _combine(self, terms: Sequence[str]) -> Folder | None:
         """Return the folder of ``a+b`` (and) and ``a+~b`` (and not); None for an unknown tag."""
-        claims: dict[ModelId, Claim] | None = None
+        claims: dict[ModelId, Sequence[Claim]] | None = None
         mtime_ns = 0
         for term in sorted(terms, key=lambda term: term.startswith("~")):
             view = self.views.get((BY_TAG, term.removeprefix("~")))
@@ -289,95 +297,5 @@ def _index(model: ModelRecord, files: Mapping[FileId, FileNode]) -> _Inside:
     return {path: dict(sorted(names.items())) for path, names in inside.items()}
 
 
-def _with_parents(path: FolderPath) -> Iterator[FolderPath]:
-    for depth in range(1, len(path) + 1):
-        yield path[:depth]
-
-
-class _Edit:
-    """The next tree while it is being made: copies of only what is touched."""
-
-    def __init__(self, old: Tree, mtime_ns: int) -> None:
-        self.models = dict(old.models)
-        self.files = dict(old.files)
-        self.views = dict(old.views)
-        self.links = dict(old.links)
-        self.seen: set[ModelId] = set()
-        self._old = old
-        self._mtime_ns = mtime_ns
-        self._touched: set[FolderPath] = set()
-        self._touched_files: set[FileId] = set()
-        self._claims: dict[FolderPath, dict[ModelId, Claim]] = {}
-        """The claims of touched folders, still open to change."""
-
-    def set(self, model_id: ModelId, model: ModelRecord | None) -> None:
-        """Put, replace or remove one model; only folders where it comes or goes are touched."""
-        self.seen.add(model_id)
-        before = self.models.pop(model_id, None)
-        old = placements(before, self._old.layouts) if before else []
-        new = placements(model, self._old.layouts) if model else []
-        for file in before.files if before else ():
-            del self.files[file.id]
-            self._touched_files.add(file.id)
-        self.links.pop(model_id, None)
-        if model is not None:
-            self.models[model_id] = model
-            self.links[model_id] = sum(self._is_listed(place.folder) for place in new)
-            self.files.update((file.id, FileNode(file, model)) for file in model.files)
-        for place in set(new) - set(old) if old else new:
-            self._make(place.folder)
-            self._open(place.folder)[model_id] = place.claim
-        remaining = {place.folder for place in new} if old else ()
-        for place in set(old) - set(new) if old else ():
-            if place.folder not in remaining:
-                del self._open(place.folder)[model_id]
-                self._drop_if_empty(place.folder)
-
-    def _is_listed(self, folder: FolderPath) -> bool:
-        hidden = self._old.unlisted
-        return not hidden or not any(path in hidden for path in _with_parents(folder))
-
-    def diff(self, new: Tree) -> TreeDiff:
-        """Return what the edit did."""
-        names: set[tuple[FolderPath, str]] = set()
-        for path in self._touched:
-            before, after = self._old.views.get(path), new.views.get(path)
-            if before is None:
-                continue
-            if after is not None:
-                after.settle()
-            now = after.entries if after else {}
-            names.update((path, n) for n, owner in before.entries.items() if now.get(n) != owner)
-            kept = after.folders if after else frozenset()
-            names.update((path, name) for name in before.folders - kept)
-        return TreeDiff(frozenset(names), frozenset(self._touched), frozenset(self._touched_files))
-
-    def _open(self, path: FolderPath) -> dict[ModelId, Claim]:
-        if path not in self._claims:
-            self._claims[path] = dict(self.views[path].claims)
-            self._renew(path, self.views[path].folders)
-        return self._claims[path]
-
-    def _renew(self, path: FolderPath, folders: frozenset[str]) -> None:
-        before = self._old.views.get(path)
-        mtime_ns = max(self._mtime_ns, before.mtime_ns + 1 if before else 0)
-        unchanged = self.views[path].claims if path in self.views else {}
-        self.views[path] = Folder(folders, self._claims.get(path, unchanged), mtime_ns)
-        self._touched.add(path)
-
-    def _make(self, path: FolderPath) -> None:
-        if path in self.views:
-            return
-        self._make(path[:-1])
-        self._renew(path[:-1], self.views[path[:-1]].folders | {path[-1]})
-        self._claims[path] = {}
-        self._renew(path, frozenset())
-
-    def _drop_if_empty(self, path: FolderPath) -> None:
-        folder = self.views[path]
-        if path in self._old.fixed or folder.folders or folder.claims:
-            return
-        del self.views[path]
-        self._claims.pop(path, None)
-        self._renew(path[:-1], self.views[path[:-1]].folders - {path[-1]})
-        self._drop_if_empty(path[:-1])
+_FIXED_TIME_NS = 1_767_225_600 * 10**9
+"""The time of what is made up for no model: it must not move. 1 January 2026."""

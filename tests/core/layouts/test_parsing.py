@@ -59,24 +59,43 @@ def test_a_rule_without_limits_takes_files_and_folders() -> None:
 
 WRONG = {
     "not toml": ("= =", "tool.toml"),
-    "a strange key": ('titel = "x"', "tool.toml: there is no 'titel'"),
+    "a strange key": ('titel = "x"', "tool.toml, line 1: there is no 'titel'"),
     "a strange key in a rule": (
         GOOD + '[[rule]]\ncategory = "x"',
-        "tool.toml, rule 3: there is no 'category'",
+        "tool.toml, line 15, rule 3: there is no 'category'",
     ),
-    "a rule that is no table": ("rule = 3", "tool.toml: 'rule'"),
-    "a rule in a list of numbers": ("rule = [1]", "tool.toml: 'rule'"),
-    "no category": ('[[rule]]\nfolder = "x"', "tool.toml, rule 1: 'categories'"),
-    "categories as one text": ('[[rule]]\ncategories = "x"', "tool.toml, rule 1: 'categories'"),
+    "a rule that is no table": ("rule = 3", "tool.toml, line 1: 'rule'"),
+    "a rule in a list of numbers": ("rule = [1]", "tool.toml, line 1: 'rule'"),
+    "no category": ('[[rule]]\nfolder = "x"', "tool.toml, line 1, rule 1: 'categories'"),
+    "categories as one text": (
+        '[[rule]]\ncategories = "x"',
+        "tool.toml, line 2, rule 1: 'categories'",
+    ),
     "a strange shape": (
         '[[rule]]\ncategories = ["x"]\nshape = "round"',
-        "tool.toml, rule 1: 'shape'",
+        "tool.toml, line 3, rule 1: 'shape'",
     ),
     "an extension without its dot": (
         '[[rule]]\ncategories = ["x"]\nextensions = ["gguf"]',
-        "tool.toml, rule 1: 'extensions'",
+        "tool.toml, line 3, rule 1: 'extensions'",
     ),
-    "folders as a text": ('folders = "x"', "tool.toml: 'folders'"),
+    "companions of a model as a whole": (
+        '[[rule]]\ncategories = ["x"]\ncompanions = ["y"]',
+        "tool.toml, line 3, rule 1: 'companions'",
+    ),
+    "a name for no companion": (
+        '[[rule]]\ncategories = ["x"]\nshow = "files"\ncompanion_name = "y"',
+        "tool.toml, line 4, rule 1: 'companion_name'",
+    ),
+    "a field that is not there, in a companion's name": (
+        '[[rule]]\ncategories = ["x"]\nshow = "files"\ncompanions = ["y"]\ncompanion_name = "{x}"',
+        "tool.toml, line 5, rule 1: '{x}'",
+    ),
+    "needs as a text": (
+        '[[rule]]\ncategories = ["x"]\nneeds = "y"',
+        "tool.toml, line 3, rule 1: 'needs'",
+    ),
+    "folders as a text": ('folders = "x"', "tool.toml, line 1: 'folders'"),
 }
 FOLDERS = [
     "..",
@@ -103,8 +122,8 @@ def test_what_is_wrong_is_said_with_the_file_and_the_rule(what: str) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_that_leads_out_or_no_disk_can_have_is_refused(folder: str) -> None:
     for text, said in (
-        (f'folders = ["{folder}"]', "tool.toml: "),
-        (f'[[rule]]\nfolder = "{folder}"\ncategories = ["x"]', "tool.toml, rule 1: "),
+        (f'folders = ["{folder}"]', "tool.toml, line 1: "),
+        (f'[[rule]]\nfolder = "{folder}"\ncategories = ["x"]', "tool.toml, line 2, rule 1: "),
     ):
         with pytest.raises(BadInput) as caught:
             parse_layout("tool", "tool.toml", text)

@@ -149,7 +149,7 @@ def test_a_model_without_files_is_named_and_stops_nothing(
     assert "a.gguf" in checked.finding.detail
     assert select.one(library, "a.gguf").state == "missing"
     assert any('"a.gguf"' in text for text in describe.listed_as_json(library, Filter()))
-    assert Tree.build(library.layouts, every_model(library), 0).appearances(model.id)
+    assert Tree.build(library.placer, every_model(library), 0).appearances(model.id)
     removal.remove(library, removal.plan_removal(library, [select.one(library, "a.gguf")]))
 
 

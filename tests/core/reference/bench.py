@@ -9,8 +9,9 @@ from core.reference.deeds import Doer
 from core.reference.neighbour import Neighbour
 from core.views.cache import Looks
 from modelfs.fs.following import Follower
+from modelfs.layouts import fill
 from modelfs.library import Library, open_library
-from modelfs.views import Tree
+from modelfs.views import STORES, Placer, Tree
 
 
 class Bench:
@@ -27,8 +28,8 @@ class Bench:
         self._open()
 
     def _open(self) -> None:
-        self.doer = Doer(open_library(self.store))
-        self._follower = Follower(self.library.paths.catalog, self.library.layouts)
+        self.doer = Doer(_few_tools(open_library(self.store)))
+        self._follower = Follower(self.library.paths.catalog, self.library.placer)
         self.looks = Looks(self._follower.tree)
 
     @property
@@ -39,7 +40,7 @@ class Bench:
     def reopen(self) -> None:
         """Close the library and open it again; the mount's eye on it stays."""
         self.library.close()
-        self.doer = Doer(open_library(self.store))
+        self.doer = Doer(_few_tools(open_library(self.store)))
 
     def tree(self) -> Tree:
         """Return the tree as a mount has it: changed by what others committed since."""
@@ -80,3 +81,11 @@ class Bench:
         """End everything that was started."""
         self.close()
         self.neighbour.stop()
+
+
+def _few_tools(library: Library) -> Library:
+    """Leave it a tool of each kind: the tree is walked after every step."""
+    kinds = ("comfyui", "llama.cpp", "localai", "ollama", "whisper")
+    chosen = [layout for layout in library.layouts if layout.tool in kinds]
+    library.placer = Placer(chosen, fill, STORES, str(library.mountpoint))
+    return library

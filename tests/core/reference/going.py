@@ -84,8 +84,10 @@ def verify(plain: PlainLibrary, data: bool, seal: bool, order: Sequence[str] = (
     for each in known:
         kind = _look(plain, each, read=data)
         if kind in (None, "mode") and data:
+            if seal and each not in plain.sealed:
+                plain.sealed.add(each)
+                plain.log += [Line("seal", id_) for id_ in plain.holders(each)]
             plain.set_state(each, "ok")
-            plain.sealed |= {each} if seal else set()
         if kind is not None:
             findings.append([blob_id(each), kind])
         plain.committed()

@@ -37,7 +37,7 @@ class Looks:
         for path, node in self.nodes.items():
             if isinstance(node, FileNode):
                 self.names[path] = node.file.id
-                self.links[node.file.id] = tree.links[node.model.id]
+                self.links[node.file.id] = tree.links[node.file.id]
             else:
                 self.names[path] = path
                 self.times[path] = node.mtime_ns

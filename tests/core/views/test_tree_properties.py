@@ -10,34 +10,44 @@ from core.strategies import EXTRA_CATEGORIES, SHELVES, STEPS, Shelf, Step, apply
 from core.views.cache import Looks, root, walk
 from faults.tally import count
 from modelfs.catalog.records import ModelRecord
-from modelfs.layouts import load_layouts
+from modelfs.layouts import fill, load_layouts
 from modelfs.names import MAX_BYTES, fold
 from modelfs.types import FileId
-from modelfs.views import FileNode, FolderNode, FolderPath, Tree
-from modelfs.views.inodes import ROOT_INODE, file_inode, file_of_inode, folder_inode
+from modelfs.views import STORES, FileNode, FolderNode, FolderPath, Node, Placer, TextNode, Tree
+from modelfs.views.inodes import ROOT_INODE, file_inode, file_of_inode, folder_inode, text_inode
 
-LAYOUTS = load_layouts()
+# Of each kind one: plain folders, files one by one with texts and companions, stores.
+_KINDS = ("comfyui", "llama.cpp", "localai", "ollama", "huggingface", "whisper")
+LAYOUTS = [layout for layout in load_layouts() if layout.tool in _KINDS]
+PLACER = Placer(LAYOUTS, fill, STORES, "/models")
 START_NS = 1000
 
 
 def build(shelf: Shelf, mtime_ns: int = START_NS) -> Tree:
-    return Tree.build(LAYOUTS, shelf.models.values(), mtime_ns, EXTRA_CATEGORIES)
+    return Tree.build(PLACER, shelf.models.values(), mtime_ns, EXTRA_CATEGORIES)
 
 
 def shape(tree: Tree) -> dict[FolderPath, Any]:
     """Return the whole tree as plain values, times left out."""
     return {
-        path: node.file if isinstance(node, FileNode) else (node.model and node.model.id)
+        path: node.file if isinstance(node, FileNode) else leads_to(node)
         for path, node in walk(tree)
     }
+
+
+def leads_to(node: Node) -> Any:
+    """Return which inode a node is, whatever is known of it meanwhile."""
+    match node:
+        case FileNode():
+            return node.file.id
+        case TextNode():
+            return node.text
+        case FolderNode():
+            return node.model and node.model.id
 
 
 def targets(tree: Tree) -> dict[FolderPath, Any]:
-    """Return which inode each path leads to, whatever is known of that one meanwhile."""
-    return {
-        path: node.file.id if isinstance(node, FileNode) else (node.model and node.model.id)
-        for path, node in walk(tree)
-    }
+    return {path: leads_to(node) for path, node in walk(tree)}
 
 
 def folder_times(tree: Tree) -> dict[FolderPath, int]:
@@ -50,10 +60,7 @@ def entries(tree: Tree, path: FolderPath) -> dict[str, Any]:
     node = tree.node(path)
     if not isinstance(node, FolderNode):
         return {}
-    return {
-        name: child.file.id if isinstance(child, FileNode) else (child.model and child.model.id)
-        for name, child in tree.children(node)
-    }
+    return {name: leads_to(child) for name, child in tree.children(node)}
 
 
 def living(shelf: Shelf) -> list[ModelRecord]:
@@ -94,7 +101,7 @@ def test_the_order_of_insertion_does_not_matter(shelf: Shelf, chance: Any) -> No
     models = list(shelf.models.values())
     shuffled = chance.sample(models, len(models))
     for order in (models[::-1], shuffled):
-        tree = Tree.build(LAYOUTS, order, START_NS, EXTRA_CATEGORIES)
+        tree = Tree.build(PLACER, order, START_NS, EXTRA_CATEGORIES)
         assert shape(tree) == shape(build(shelf))
 
 
@@ -181,8 +188,7 @@ def test_history_leaves_no_trace_in_names(shelf: Shelf, rounds: list[list[Step]]
 
 
 def link_count(tree: Tree, file: FileId) -> int:
-    node = tree.files.get(file)
-    return tree.links[node.model.id] if node else 0
+    return tree.links.get(file, 0)
 
 
 @given(SHELVES)
@@ -204,12 +210,15 @@ def test_a_file_has_one_inode_and_as_many_links_as_places(shelf: Shelf) -> None:
             inode, what = file_inode(node.file.id), node.file.id
             assert file_of_inode(inode) == node.file.id
         else:
-            inode, what = folder_inode(path), path
+            is_text = isinstance(node, TextNode)
+            inode = (
+                text_inode(path, node.text) if isinstance(node, TextNode) else folder_inode(path)
+            )
+            what = path, is_text
             assert file_of_inode(inode) is None
         assert inodes.setdefault(inode, what) == what
-    expected = {file.id: tree.links[model.id] for model in living(shelf) for file in model.files}
-    assert places == expected
-    assert set(tree.files) == set(expected)
+    assert places == dict(tree.links)
+    assert set(tree.files) == {file.id for model in living(shelf) for file in model.files}
 
 
 @given(SHELVES)
@@ -219,6 +228,8 @@ def test_appearances_are_where_walking_finds_a_model(shelf: Shelf) -> None:
     for path, node in walk(tree):
         parent = tree.node(path[:-1])
         assert isinstance(parent, FolderNode)
+        if isinstance(node, TextNode):
+            continue
         if node is not None and getattr(node, "model", None) is not None and not parent.model:
             assert node.model is not None
             found.setdefault(node.model.id, set()).add(path)
@@ -266,11 +277,12 @@ def test_a_multi_file_model_shows_its_files_by_their_own_paths(shelf: Shelf) -> 
     tree = build(shelf)
     for model in living(shelf):
         for place in tree.appearances(model.id):
-            if model.is_single:
-                node = tree.node(place)
-                assert isinstance(node, FileNode) and node.file == model.files[0]
+            node = tree.node(place)
+            if isinstance(node, FileNode):
+                assert node.file in model.files
                 assert tree.node((*place, "below")) is None
                 continue
+            assert not model.is_single
             for file in model.files:
                 node = tree.node((*place, *file.path.split("/")))
                 assert isinstance(node, FileNode) and node.file == file
@@ -295,7 +307,7 @@ def test_an_empty_library_has_the_folders_that_tools_expect() -> None:
     tree = build(Shelf())
     paths = {path for path, _ in walk(tree)}
     assert {("by-category",), ("by-tag",), ("by-tool",), ("inbox",)} <= paths
-    for layout in LAYOUTS:
+    for layout in PLACER.layouts:
         for folder in layout.folders:
             assert ("by-tool", layout.tool, *folder) in paths
     for category in EXTRA_CATEGORIES:
