@@ -15,7 +15,7 @@ import pytest
 
 CLIENTS = Path(__file__).parent / "clients"
 _TIMEOUT_S = 240.0
-_ONLY_ON_3_11 = {"torch", "transformers"}
+_ONLY_ON_3_11 = {"torch", "transformers", "sentence_transformers"}
 
 
 def needs(*modules: str) -> None:
