@@ -95,9 +95,11 @@ class Tree:
         for path, claim in placer.fixed_texts():
             fixed.update(with_parents(path))
             texts.setdefault(path, []).append(claim)
+        below: dict[FolderPath, set[str]] = {path: set() for path in fixed}
+        for path in fixed - {()}:
+            below[path[:-1]].add(path[-1])
         views = {}
-        for path in fixed:
-            folders = frozenset(p[-1] for p in fixed if p and p[:-1] == path)
+        for path, folders in below.items():
             own = {NO_MODEL: tuple(texts[path])} if path in texts else {}
             views[path] = Folder(folders, own, mtime_ns)
         unlisted = frozenset((BY_CATEGORY, *each.split("/")) for each in hidden_categories)
