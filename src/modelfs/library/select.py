@@ -74,7 +74,8 @@ def renewed(
 def _missing(library: Library, text: str, trashed: bool) -> NotFound:
     where = "in the trash" if trashed else "in the library"
     everything = models.find(library.catalog, Filter(trashed=trashed))
-    names = [model.entry_name for model in everything] + [model.name for model in everything]
+    names = [model.entry_name for model in everything]
+    names = list(dict.fromkeys([*names, *(model.name for model in everything)]))
     near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
     near += [name for name in names if text.casefold() in name.casefold() and name not in near]
     hint = f"did you mean {', '.join(near[:3])}?" if near else "modelfs ls shows what there is"
