@@ -48,7 +48,7 @@ def tools(
             if everything or each.models or each.found
         ]
     if as_json:
-        print_json([_document(each) for each in chosen])
+        print_json([_document(each) | {"about": each.layout.about} for each in chosen])
     elif not is_drawn(plain=plain):
         print_plain([list(_document(each).values()) for each in chosen])
     elif chosen:
