@@ -84,6 +84,11 @@ def tool_names(incomplete: str) -> list[Offer]:
     return _offer(incomplete, _tools)
 
 
+def connectable_names(incomplete: str) -> list[Offer]:
+    """Offer the tools that can be connected."""
+    return _offer(incomplete, _connectable)
+
+
 def model_then_tags(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Offer a model first, tags behind it; tags at once when a query names the models."""
     return tag_names(incomplete) if _has_model(ctx) else model_names(incomplete)
@@ -170,6 +175,12 @@ def _tools(_: str) -> list[Offer]:
     from modelfs.paths import user_layouts_folder
 
     return [(layout.tool, layout.title) for layout in load_layouts(user_layouts_folder())]
+
+
+def _connectable(_: str) -> list[Offer]:
+    from modelfs.connect import load_tools
+
+    return [(tool.name, tool.title) for tool in load_tools().values()]
 
 
 @contextmanager

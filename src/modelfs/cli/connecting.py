@@ -21,7 +21,7 @@ Tool = Annotated[
     typer.Argument(
         metavar="TOOL",
         help="A tool, as modelfs connect names it.",
-        autocompletion=completion.tool_names,
+        autocompletion=completion.connectable_names,
     ),
 ]
 At = Annotated[

@@ -50,7 +50,9 @@ def tools(
     if as_json:
         print_json([_document(each) | {"about": each.layout.about} for each in chosen])
     elif not is_drawn(plain=plain):
-        print_plain([list(_document(each).values()) for each in chosen])
+        print_plain(
+            [[*(_document(each) | {"connected": _connected(each)}).values()] for each in chosen]
+        )
     elif chosen:
         columns = [Column("Tool"), Column("Title", shrinks=1), Column("Models", "right")]
         columns += [Column("On this machine", shrinks=2), Column("Connected")]
@@ -93,8 +95,11 @@ def _document(each: ToolFolder) -> dict[str, Any]:
 def _row(each: ToolFolder) -> Row:
     found = each.found
     place = f"{found.at}" + (f" ({found.version})" if found.version else "") if found else "-"
-    connected = {True: "yes", False: "no", None: "-"}[found.connected if found else None]
-    return [each.layout.tool, each.layout.title, str(each.models), place, connected]
+    return [each.layout.tool, each.layout.title, str(each.models), place, _connected(each)]
+
+
+def _connected(each: ToolFolder) -> str:
+    return {True: "yes", False: "no", None: "-"}[each.found.connected if each.found else None]
 
 
 app = typer.Typer()

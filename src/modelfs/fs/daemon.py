@@ -217,7 +217,7 @@ async def _want_seals(operations: Operations, sealer: Sealer) -> None:
     """Have sealed what the tools' stores wait for; looked up when the tree has changed."""
     tree = operations.tree
     if tree is not sealer.looked_at:
-        sealer.want(await trio.to_thread.run_sync(tree.unsealed))
+        sealer.want(await trio.to_thread.run_sync(tree.unsealed, sealer.looked_at))
         sealer.looked_at = tree
 
 

@@ -39,9 +39,9 @@ class Sealer:
         self._thread.start()
 
     def want(self, blobs: Iterable[BlobId]) -> None:
-        """Ask for these and no others, in this order; each is tried once while the mount lives."""
+        """Ask for these too, in this order; each is tried once while the mount lives."""
         with self._changed:
-            self._wanted = {blob: None for blob in blobs if blob not in self._tried}
+            self._wanted |= {blob: None for blob in blobs if blob not in self._tried}
             self._changed.notify()
 
     def stop(self, timeout_s: float) -> None:

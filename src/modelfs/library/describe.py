@@ -86,6 +86,7 @@ def _file(file: FileRecord) -> dict[str, object]:
 def shown(library: Library, model: ModelRecord) -> dict[str, object]:
     """Return what ``show --json`` says: everything about one model."""
     facts, kin = model.facts, relatives(library, model)
+    tree = _family_tree(library, model)
     return {
         **listed(model),
         "category_by": model.category_by,
@@ -104,8 +105,8 @@ def shown(library: Library, model: ModelRecord) -> dict[str, object]:
         "family": model.family,
         "siblings": [relative.model.entry_name for relative in kin],
         "relatives": [_relative(relative) for relative in kin],
-        "appears_at": [str(path) for path in appearances(library, model)],
-        "waits_for": waits_for(library, model),
+        "appears_at": [str(path) for path in _places(library, model, tree)],
+        "waits_for": _waiting(library, model, tree),
         "trashed_at": format_time(model.trashed_at),
     }
 
@@ -128,17 +129,22 @@ def appearances(library: Library, model: ModelRecord) -> list[Path]:
     Costs the model's family, not the library: where names of strangers could clash, they are made
     of what is unique over all models.
     """
-    if model.trashed_at is not None:
-        return []
-    found = _family_tree(library, model).appearances(model.id)
+    return _places(library, model, _family_tree(library, model))
+
+
+def _places(library: Library, model: ModelRecord, tree: Tree) -> list[Path]:
+    found = tree.appearances(model.id) if model.trashed_at is None else []
     return [library.mountpoint.joinpath(*path) for path in found]
 
 
 def waits_for(library: Library, model: ModelRecord) -> list[dict[str, str]]:
     """Return the tools that do not see all of a model yet, and what each waits for."""
+    return _waiting(library, model, _family_tree(library, model))
+
+
+def _waiting(library: Library, model: ModelRecord, tree: Tree) -> list[dict[str, str]]:
     if model.trashed_at is not None:
         return []
-    tree = _family_tree(library, model)
     waiting: dict[str, list[str]] = {}
     for file, tools in tree.waits_for(model).items():
         for tool in tools:

@@ -214,10 +214,19 @@ class Tree:
             if claim.part in own or (claim.model == model and claim.part is None)
         ]
 
-    def unsealed(self) -> list[BlobId]:
-        """Return the blobs whose SHA-256 a tool's folder waits for, each once. Costs all models."""
+    def unsealed(self, since: "Tree | None" = None) -> list[BlobId]:
+        """Return the blobs whose SHA-256 a tool's folder waits for, each once.
+
+        With ``since`` only those of models that are other than they were in that tree, and of
+        models beside which one of those is shown.
+        """
+        before = since.models if since else {}
+        changed = {i: model for i, model in self.models.items() if before.get(i) is not model}
+        for model in list(changed.values()):
+            if model.category in self.placer.companions and model.family:
+                changed |= {i: self.models[i] for i in self.families[model.family]}
         found: dict[BlobId, None] = {}
-        for model in self.models.values():
+        for model in changed.values():
             for file in self.waits_for(model):
                 found[self.files[file].file.blob] = None
         return list(found)
