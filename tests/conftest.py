@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,19 @@ def temporary_home(
         monkeypatch.setenv(variable, str(home / variable.lower()))
     monkeypatch.delenv("MODELFS_LIBRARY", raising=False)
     return home
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the one who started us what was tried, where several processes test."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = tally.counted()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what one of several processes has tried."""
+    tally.add(getattr(node, "workeroutput", {}).get("tally", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,6 +5,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,18 @@ _counts: dict[Kind, Counter[str]] = {}
 def count(kind: Kind, what: str, times: int = 1) -> None:
     """Count something that was tried; ``what`` names it, as in ``add: fsync``."""
     _counts.setdefault(kind, Counter())[what] += times
+
+
+def counted() -> dict[str, dict[str, int]]:
+    """Return what was counted in this process, to be sent to another."""
+    return {kind: dict(found) for kind, found in _counts.items()}
+
+
+def add(others: Mapping[Kind, Mapping[str, int]]) -> None:
+    """Count what another process has counted."""
+    for kind, found in others.items():
+        for what, times in found.items():
+            count(kind, what, times)
 
 
 def lines() -> list[str]:
