@@ -11,6 +11,7 @@ from modelfs.errors import BadInput, Failed
 from modelfs.units import parse_duration, parse_size
 
 AUTO = "auto"
+_XET = (AUTO, "always", "never")
 _AUTO_RESERVE_SHARE = 0.03
 _AUTO_RESERVE_BYTES = 2 << 30
 
@@ -25,6 +26,13 @@ class Settings:
     """Room that is never filled: ``auto`` (3 %, at least 2 GiB), a size, or a share as ``5%``."""
     grace: str = "1h"
     """How old something without a name must be before ``gc`` removes it."""
+    download_limit: str = ""
+    """The most that fetching takes of the line, a second: a size; empty for all of it."""
+    stall: str = "30s"
+    """So long a server may send nothing before it is asked again."""
+    xet: str = AUTO
+    """Which files of the hub come by way of its Xet storage: ``auto`` (over 50 GB), ``always`` or
+    ``never``."""
     allow_other: bool = False
     """Let other users of the machine read the mount."""
 
@@ -37,6 +45,16 @@ class Settings:
     def grace_s(self) -> float:
         """The grace of ``gc`` in seconds."""
         return parse_duration(self.grace)
+
+    @property
+    def stall_s(self) -> float:
+        """How long a server may send nothing, in seconds."""
+        return parse_duration(self.stall)
+
+    @property
+    def download_bytes_per_s(self) -> float | None:
+        """The limit of fetching, or None."""
+        return parse_size(self.download_limit) or None if self.download_limit else None
 
     def reserve_bytes(self, disk_bytes: int) -> int:
         """Return the room to keep free on a disk of ``disk_bytes``."""
@@ -66,9 +84,12 @@ class Settings:
 
 def _check(settings: Settings, key: str) -> None:
     try:
-        _ = settings.grace_s, settings.reserve_bytes(0)
+        _ = settings.grace_s, settings.reserve_bytes(0), settings.stall_s
+        _ = settings.download_bytes_per_s
     except ValueError as error:
         raise BadInput(f"{key}: {error}") from error
+    if settings.xet not in _XET:
+        raise BadInput(f"xet is one of {', '.join(_XET)}, not {settings.xet!r}")
     if settings.mount and not settings.mount.startswith(("/", "~")):
         raise BadInput(f"mount must be an absolute path, not {settings.mount!r}")
 

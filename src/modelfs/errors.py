@@ -46,6 +46,22 @@ class NoSpace(ModelfsError):
     exit_code = 5
 
 
+class Unreachable(ModelfsError):
+    """A server could not be reached, or did not give what it had promised (exit 6)."""
+
+    exit_code = 6
+
+
+class AccessDenied(ModelfsError):
+    """A server wants a token, another token, or terms accepted first (exit 6)."""
+
+    exit_code = 6
+
+
+class Hidden(AccessDenied):
+    """A server does not say without a token whether there is such a thing at all."""
+
+
 class SourceChanged(Failed):
     """A file changed, or shrank, while it was being read."""
 

@@ -129,6 +129,13 @@ def _chunks(fd: int, size_bytes: int) -> Generator[memoryview, None, None]:
             read(number + _CHUNKS_AHEAD)
 
 
+def sha256_of(fd: int, size_bytes: int) -> str:
+    """Return the SHA-256 of an open file; raises EOFError when it has fewer bytes."""
+    digests = hash_descriptor(fd, size_bytes, seal=True, advance=lambda _: None)
+    assert digests.sha256 is not None
+    return digests.sha256
+
+
 def sample_hash(fd: int, size_bytes: int) -> str:
     """Hash the size and three samples: a cheap key that finds candidates and proves nothing."""
     hasher = xxhash.xxh3_64(size_bytes.to_bytes(8, "little"))

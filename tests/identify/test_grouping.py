@@ -20,6 +20,7 @@ MODEL_FOLDERS = {
     "pocketsphinx": ["mdef", "means", "variances", "sendump"],
     "tokenizer": ["tokenizer.json", "model.safetensors"],
     "onnx": ["config.json", "onnx/model.onnx", "onnx/model_q4.onnx"],
+    "ollama": ["mine-Q4_0.gguf", "ollama/config", "ollama/license-2", "ollama/template"],
 }
 
 
@@ -56,6 +57,11 @@ def test_folder_of_ggufs_is_a_collection_even_with_a_config() -> None:
     found = group(["config.json", "a-Q4_0.gguf", "a-Q8_0.gguf", "mmproj-a.gguf", "README.md"])
     assert [model.name for model in found.models] == ["a-Q4_0", "a-Q8_0", "mmproj-a"]
     assert {skip.reason for skip in found.skipped} == {"not a model file"}
+
+
+def test_ggufs_beside_other_things_of_ollamas_stay_a_collection() -> None:
+    found = group(["a-Q4_0.gguf", "b-Q8_0.gguf", "ollama/Modelfile"])
+    assert [model.members for model in found.models] == [("a-Q4_0.gguf",), ("b-Q8_0.gguf",)]
 
 
 def test_shards_join_and_missing_ones_are_named() -> None:

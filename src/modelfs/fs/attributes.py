@@ -38,7 +38,8 @@ def attributes(node: Node, links: int, target: str | None = None) -> pyfuse3.Ent
         entry.st_mode = _FILE_MODE if target is None else _LINK_MODE
         entry.st_nlink = links
         entry.st_size = file.size_bytes if target is None else len(os.fsencode(target))
-        entry.st_blocks = (file.size_bytes + 511) // 512 if target is None else 0
+        here = target is None and file.state != "remote"
+        entry.st_blocks = (file.size_bytes + 511) // 512 if here else 0
         mtime_ns = file.mtime_ns
         ctime_ns = int(node.model.added_at * 1e9)
         entry.entry_timeout = entry.attr_timeout = LONG_S

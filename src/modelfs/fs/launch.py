@@ -14,8 +14,8 @@ from pathlib import Path
 from modelfs import locks
 from modelfs.errors import Failed, ModelfsError
 from modelfs.fs import mountinfo
-from modelfs.fs.holders import holders
 from modelfs.fs.state import MountState, mount_state, read_note
+from modelfs.holders import holders
 from modelfs.library import Library
 
 _START_TIMEOUT_S = 60.0

@@ -99,7 +99,7 @@ class Operations(pyfuse3.Operations):
         return os.fsencode(self._store.path(node.file.blob))
 
     async def open(self, inode: int, flags: int, ctx: pyfuse3.RequestContext) -> pyfuse3.FileInfo:
-        """Open a file for reading; damage answers EIO."""
+        """Open a file for reading; damage answers EIO, and an evicted file ENODATA."""
         if flags & os.O_ACCMODE != os.O_RDONLY:
             raise pyfuse3.FUSEError(errno.EROFS)
         node = await self._node(inode)
@@ -118,9 +118,15 @@ class Operations(pyfuse3.Operations):
             return await trio.to_thread.run_sync(open_blob, self._store, node)
         except OSError as error:
             await self.catch_up()
-            if node.file.id not in self.tree.files:
+            now = self.tree.files.get(node.file.id)
+            if now is None:
                 # Removed for good a moment ago. ESTALE makes the kernel look the name up again.
                 raise pyfuse3.FUSEError(errno.ESTALE) from error
+            if now.file.state == "remote":
+                # Not EIO, for no disk failed: the file has no bytes here.
+                raise pyfuse3.FUSEError(errno.ENODATA) from error
+            if now.file.state == "ok" != node.file.state:  # fetched again, or healed, a moment ago
+                return await self._open_blob(now)
             log.error("%s cannot be opened: %s", node.model.entry_name, error)
             raise pyfuse3.FUSEError(errno.EIO) from error
 

@@ -40,6 +40,8 @@ class Staged:
     """Set by ``enter``."""
     is_new: bool = False
     """Whether ``enter`` brought bytes that the store did not have."""
+    is_kept: bool = False
+    """Whether somebody else owns the descriptor, and the file if it is not entered."""
     judged: dict[BlobId, tuple["_Verdict", "_Identity"]] = field(default_factory=dict)
     """What stood in its way when that was compared, and which file that was."""
 
@@ -65,6 +67,8 @@ class Intake:
     def close(self) -> None:
         """Drop what was staged and not entered."""
         for staged in self._open:
+            if staged.is_kept:
+                continue
             # Safety: only our own staging name; an entered file has been renamed away from it.
             if staged.path is not None:
                 with suppress(OSError):  # what stays is collected; why we are here matters more
@@ -94,6 +98,14 @@ class Intake:
             os.fchmod(fd, BLOB_MODE)
             os.fsync(fd)
         return staged
+
+    def take(self, staged: Staged) -> None:
+        """Take a file that is in staging already, hashed and durable."""
+        assert staged.is_kept
+        with explained(f"{staged.path} cannot be entered"):
+            os.fchmod(staged.fd, BLOB_MODE)
+            os.fsync(staged.fd)
+        self._open.append(staged)
 
     def in_place(
         self, source: OpenSource, sample: str, *, seal: bool, data_start: int | None = None

@@ -1,6 +1,6 @@
 """Deleting: what nobody names any more, and what died on its way in.
 
-The order is always: the row is gone and committed, then the file is renamed into ``staging/``
+The order is always: that the bytes go is committed, then the file is renamed into ``staging/``
 under the exclusive lock, then unlinked outside it. A crash leaves only more to sweep.
 """
 
@@ -42,19 +42,30 @@ def freed_bytes(status: os.stat_result) -> int:
     return status.st_size if status.st_nlink == 1 else 0
 
 
+def disk_bytes(status: os.stat_result) -> int:
+    """Return what removing one name of a file gives back as ``df`` shows it, in whole blocks."""
+    return status.st_blocks * _BLOCK_BYTES if status.st_nlink == 1 else 0
+
+
+_BLOCK_BYTES = 512
+"""The unit of ``st_blocks``, whatever the disk's own blocks are."""
+
+
 def age_s(status: os.stat_result) -> float:
     """Return how long ago the file last changed in any way; 0 when the clock was set back."""
     return max(0.0, time.time() - max(status.st_mtime, status.st_ctime))
 
 
 def withdraw(store: BlobStore, blob: BlobId) -> Path | None:
-    """Take an unnamed blob out of ``blobs/``; the caller holds ``deleting()`` and has no row.
+    """Take a blob out of ``blobs/``; the caller holds ``deleting()``.
+
+    Committed is that it has no row any more, or that it is away and can be fetched again.
 
     Returns what is left to unlink, or None when the blob was not there.
     """
     gone = store.paths.staging / f"gone-{secrets.token_hex(6)}"
     try:
-        # Safety: the caller has committed, under the exclusive lock, that nothing names it.
+        # Safety: the caller has committed, under the exclusive lock, that nothing needs it here.
         os.rename(store.path(blob), gone)
     except FileNotFoundError:
         return None

@@ -1,7 +1,7 @@
 """What a model is to the rules of a tool: one file or a folder, and which of its files is the main.
 
 A preview or a note of the same name beside a file does not make a folder of it: tools look for
-them just there.
+them just there. Nor do the layers that Ollama's models bring: they say nothing to other tools.
 """
 
 import re
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from modelfs.catalog.records import FileRecord, ModelRecord
 from modelfs.names import split_extension
+from modelfs.views.ollama import is_layer
 
 _NOTES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".json", ".info", ".yaml", ".yml"),
@@ -53,7 +54,7 @@ def form_of(model: ModelRecord) -> Form:
     if model.is_single:
         return Form(main, True, model.extension, "")
     stem, extension = split_extension(main.path)
-    others = (file.path for file in model.files if file is not main)
+    others = (f.path for f in model.files if f is not main and not is_layer(f.path))
     if "/" not in main.path and all(path.startswith(stem + ".") for path in others):
         return Form(main, True, extension, stem)
     shards = {found[1] for f in model.files if (found := _GGUF_SHARD.fullmatch(f.path))}
@@ -61,7 +62,9 @@ def form_of(model: ModelRecord) -> Form:
 
 
 def _main(model: ModelRecord) -> FileRecord | None:
-    weights = [file for file in model.files if not file.path.lower().endswith(_NOTES)]
+    weights = [
+        f for f in model.files if not f.path.lower().endswith(_NOTES) and not is_layer(f.path)
+    ]
     first = [file for file in weights if _FIRST_SHARD.search(file.path)]
     if first:
         return min(first, key=lambda file: file.path)

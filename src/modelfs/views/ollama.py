@@ -14,7 +14,8 @@ projector, a LoRA or an image model is none by itself. It appears once its SHA-2
 ``kind`` is the end of the layer's media type (``template``, ``system``, ``params``, ``messages``,
 ``license``, ``adapter``, ``projector``, ``draft``), the number tells several of one kind apart and
 orders them; ``ollama/config`` is the config as it was, with its renderer and parser. The one file
-outside of ``ollama/`` is the GGUF. Without such a config one is made up from the facts.
+outside of ``ollama/`` is the GGUF. Without such a config one is made up from the facts. A kind that
+is not known here is kept too, last: Ollama passes over what it does not know, but would fetch it.
 
 **Projectors.** A vision model gets the projector of its family, one: from the same repository if
 there is one, else from the same publisher, else the oldest. While that has no SHA-256 yet the
@@ -29,6 +30,7 @@ Of two uploads of one name that differ in case Ollama takes either.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,11 +57,16 @@ CATEGORIES = (
 PROJECTOR = "language/projector"
 LAYERS_FOLDER = "ollama"
 """Where a model keeps the layers that it brings."""
+CONFIG_PATH = f"{LAYERS_FOLDER}/config"
 
 _SEVERAL = frozenset({"projector", "adapter", "license"})
 _KINDS = ("projector", "adapter", "draft", "template", "system", "params", "messages", "license")
 """Layers that a model may bring, in the order in which a manifest names them."""
+_NOT_BROUGHT = frozenset({"config", "model", "tensor", "json"})
+"""No layers beside a GGUF: what has a place of its own, and what makes models without a GGUF."""
+_KIND = re.compile(r"[a-z]+")
 _LAYER = re.compile(rf"{LAYERS_FOLDER}/([a-z]+)(?:-(\d{{1,4}}))?")
+_OLD_NAMES = {"prompt": "template"}
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
 _NO_MODELS = frozenset({"adapter", "projector", "mmproj", "imatrix", "vocab"})
 _NOT_RUN = frozenset({"clip", "t5", "t5encoder"})
@@ -125,6 +132,30 @@ def places(model: ModelRecord, kin: Sequence[ModelRecord] = ()) -> Iterator[Plac
         yield Placement(("blobs",), claim)
 
 
+def layer_paths(kinds: Sequence[str]) -> list[str | None]:
+    """Return where a model keeps layers of these kinds, in the order in which a manifest has them.
+
+    None for what cannot be kept, and for all but the last of a kind of which Ollama takes one.
+    """
+    kinds = [_OLD_NAMES.get(kind, kind) for kind in kinds]
+    numbers: Counter[str] = Counter()
+    paths: list[str | None] = []
+    for at, kind in enumerate(kinds):
+        is_past = kind in _KINDS and kind not in _SEVERAL and kind in kinds[at + 1 :]
+        if is_past or kind in _NOT_BROUGHT or not _KIND.fullmatch(kind):
+            paths.append(None)
+            continue
+        numbers[kind] += 1
+        number = f"-{numbers[kind]}" if numbers[kind] > 1 else ""
+        paths.append(f"{LAYERS_FOLDER}/{kind}{number}")
+    return paths
+
+
+def is_layer(path: str) -> bool:
+    """Say whether a file of a model is a layer that it brings, and so for Ollama alone."""
+    return _LAYER.fullmatch(path) is not None
+
+
 def waits_for(model: ModelRecord, kin: Sequence[ModelRecord] = ()) -> tuple[FileId, ...]:
     """Return which files lack the SHA-256 that a model needs to appear, in the order to seal them.
 
@@ -175,21 +206,22 @@ def _weights(model: ModelRecord) -> FileRecord | None:
 
 def _brought(model: ModelRecord) -> tuple[list[_Layer], FileRecord | None]:
     """Return the layers that a model brings, and its config."""
-    found: list[tuple[int, int, str, FileRecord]] = []
+    found: list[tuple[int, str, int, str, FileRecord]] = []
     its_config = None
     for file in model.files:
         match = _LAYER.fullmatch(file.path)
         if match is None:
             continue
-        kind = "template" if match[1] == "prompt" else match[1]  # the old name of the same thing
-        if file.path == f"{LAYERS_FOLDER}/config":
+        kind = _OLD_NAMES.get(match[1], match[1])
+        if file.path == CONFIG_PATH:
             its_config = file
-        elif kind in _KINDS:
-            found.append((_KINDS.index(kind), int(match[2] or 1), file.path, file))
+        elif kind not in _NOT_BROUGHT:
+            order = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+            found.append((order, kind, int(match[2] or 1), file.path, file))
     layers: list[_Layer] = []
-    for order, _, _, file in sorted(found, key=lambda each: each[:3]):
-        kind = _KINDS[order]
-        if kind in _SEVERAL or all(layer.kind != kind for layer in layers):
+    for order, kind, _, _, file in sorted(found, key=lambda each: each[:4]):
+        is_free = kind in _SEVERAL or order == len(_KINDS)
+        if is_free or all(layer.kind != kind for layer in layers):
             layers.append(_Layer(kind, file))
     return layers, its_config
 

@@ -73,10 +73,26 @@ def name_of(model: ModelRecord, path: str) -> OllamaName:
     if kind == "hf":
         name = _hub_name(rest.partition("@")[0], path)
     elif kind == "ollama":
-        name = _registry_name(rest)
+        name = registry_name(rest)
     if name is None or not name.is_legal:
         return _plain_name(model)
     return OllamaName(name.host, name.namespace, name.model, name.tag[:MAX_TAG])
+
+
+def registry_name(text: str) -> OllamaName | None:
+    """Return the name that ``[[host/]namespace/]model[:tag]`` stands for, legal or not.
+
+    None for what has too many parts.
+    """
+    *places, last = text.split("/")
+    if len(places) > 2:
+        return None
+    name, _, tag = last.partition(":")
+    namespace = places[-1] if places else DEFAULT_NAMESPACE
+    host = places[0] if len(places) == 2 else DEFAULT_HOST
+    if host == "ollama.com":  # newer releases call their registry so, and take both for one
+        host = DEFAULT_HOST
+    return OllamaName(host, namespace, name, tag or DEFAULT_TAG)
 
 
 def quant_in(text: str) -> str | None:
@@ -90,18 +106,6 @@ def _hub_name(repository: str, path: str) -> OllamaName | None:
     if not slash:
         return None
     return OllamaName(HUB_HOST, organisation, name, quant_in(path) or DEFAULT_TAG)
-
-
-def _registry_name(text: str) -> OllamaName | None:
-    *places, last = text.split("/")
-    if len(places) > 2:
-        return None
-    name, _, tag = last.partition(":")
-    namespace = places[-1] if places else DEFAULT_NAMESPACE
-    host = places[0] if len(places) == 2 else DEFAULT_HOST
-    if host == "ollama.com":  # newer releases call their registry so, and take both for one
-        host = DEFAULT_HOST
-    return OllamaName(host, namespace, name, tag or DEFAULT_TAG)
 
 
 def _plain_name(model: ModelRecord) -> OllamaName:

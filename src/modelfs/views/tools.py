@@ -9,6 +9,7 @@ from modelfs.catalog.records import ModelRecord
 from modelfs.names import legal_path, shorten, split_extension
 from modelfs.types import FileId, ModelId
 from modelfs.views.forms import Form, form_of
+from modelfs.views.ollama import is_layer
 from modelfs.views.placement import BY_TOOL, NO_MODEL, Claim, Part, Placement, general_places, whole
 
 
@@ -344,6 +345,8 @@ def _files(
 ) -> Iterator[Placement]:
     """Give each file of a model, below the folder where it lies in the model."""
     for file in model.files:
+        if is_layer(file.path) and file is not form.main:
+            continue
         if only and not any(fnmatch(file.path, pattern) for pattern in only):
             continue
         *inner, last = file.path.split("/")

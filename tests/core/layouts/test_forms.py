@@ -28,6 +28,7 @@ def record(files: list[str], name: str = "x") -> ModelRecord:
         (["x.ckpt", "x.vae.pt"], "x.ckpt", True, ".ckpt"),
         (["model.safetensors", "config.json"], "model.safetensors", False, ""),
         (["sub/x.bin", "sub/x.json"], "sub/x.bin", False, ""),
+        (["ollama/projector", "x.gguf", "ollama/config"], "x.gguf", True, ".gguf"),
         (SHARDS, "x-00001-of-00003.gguf", False, ""),
         ([*SHARDS, "README.md"], "x-00001-of-00003.gguf", False, ""),
     ],
@@ -67,6 +68,7 @@ FILES = '[[rule]]\ncategories = ["language/llm"]\nshow = "files"\n'
         (SHARDS, ["y" + shard[1:] for shard in SHARDS]),
         ([*SHARDS, "LICENSE"], [*("y" + shard[1:] for shard in SHARDS), "LICENSE"]),
         (["sub/x.bin", "config.json"], ["sub/x.bin", "config.json"]),
+        (["x.gguf", "ollama/config", "ollama/template"], ["y.gguf"]),
     ],
 )
 def test_files_that_are_shown_are_called_as_their_model(files: list[str], shown: list[str]) -> None:

@@ -20,7 +20,6 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.ollama.image."
 ONCE = {"model", "draft", "template", "prompt", "system", "params", "messages"}
-MANY = {"projector", "adapter", "license"}
 GGUFS = {"model", "projector", "adapter", "draft"}
 CONFIG_TEXTS = {
     *("model_format", "model_family", "model_type", "file_type"),
@@ -186,7 +185,8 @@ def _layers(served: Served, layers: list[dict[str, Any]]) -> Iterator[str]:
     if counted["template"] and counted["prompt"]:
         yield "two templates, by the old name and the new"
     for kind, times in counted.items():
-        if kind not in ONCE | MANY:
+        # What Ollama does not know it passes over; these it knows, and not beside a GGUF.
+        if kind in {"tensor", "json", "config"} or not re.fullmatch("[a-z]+", kind):
             yield f"a layer of kind {kind!r}"
         if kind in ONCE and times > 1:
             yield f"{times} layers of kind {kind}"

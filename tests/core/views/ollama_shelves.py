@@ -34,7 +34,9 @@ LAYERS = {
     "adapter-2": b"GGUF adapter",
     "draft": b"GGUF draft",
     "config": json.dumps({"model_format": "gguf", "renderer": "qwen3-coder"}).encode(),
-    "notes": b"no layer",
+    "vision": b"a layer of a later Ollama's",
+    "tensor": b"no layer beside a GGUF",
+    "Notes": b"no layer",
 }
 CONTENTS = {sha256(each).hexdigest(): each for each in [*WEIGHTS, *LAYERS.values(), *STRANGERS]}
 

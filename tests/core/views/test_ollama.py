@@ -26,7 +26,7 @@ from core.views.ollama_shelves import (
 from faults.tally import count
 from modelfs.catalog.records import ModelRecord
 from modelfs.types import Facts
-from modelfs.views.ollama import places, waits_for
+from modelfs.views.ollama import layer_paths, places, waits_for
 
 # Any catalogue
 
@@ -135,13 +135,21 @@ def test_what_a_model_brings_is_kept() -> None:
     kinds = [layer["mediaType"].rpartition(".")[2] for layer in layers]
     assert kinds == [
         *("model", "projector", "adapter", "adapter", "adapter", "draft"),
-        *("template", "system", "params", "messages", "license", "license"),
+        *("template", "system", "params", "messages", "license", "license", "vision"),
     ]
     adapters = [layer["digest"] for layer in layers if layer["mediaType"].endswith("adapter")]
     wanted = [LAYERS[f"adapter-{number}"] for number in (1, 2, 10)]
     assert adapters == [f"sha256:{sha256(each).hexdigest()}" for each in wanted]
     for kind in ("system", "params", "messages", "config"):
         assert blob_of(made, "mine:latest", kind) == LAYERS[kind]
+
+
+def test_layers_have_a_place_each() -> None:
+    kinds = ["license", "prompt", "vision", "license", "template", "tensor", "../x", "", "config"]
+    assert layer_paths(kinds) == [
+        *("ollama/license", None, "ollama/vision", "ollama/license-2", "ollama/template"),
+        *(None, None, None, None),
+    ]
 
 
 def test_its_own_projector_stands_before_its_familys() -> None:
@@ -186,7 +194,7 @@ def test_a_model_waits_for_its_sha256_and_for_that_of_each_layer() -> None:
         file("foo.gguf", WEIGHTS[1], sealed=False),
         file("ollama/system", LAYERS["system"], sealed=False),
         file("ollama/config", LAYERS["config"]),
-        file("ollama/notes", LAYERS["notes"], sealed=False),
+        file("ollama/Notes", LAYERS["Notes"], sealed=False),
     )
     one = model(files=files)
     assert waits_for(one) == (one.files[0].id, one.files[1].id)

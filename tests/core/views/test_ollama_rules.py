@@ -107,7 +107,7 @@ DAMAGES: list[tuple[str, Served]] = [
     ("0 model layers", _layer("model", mediaType=LAYER + "license")),
     ("2 model layers", _twice("model")),
     ("2 layers of kind params", _twice("params")),
-    ("of kind 'other'", _layer("system", mediaType=LAYER + "other")),
+    ("of kind 'json'", _layer("system", mediaType=LAYER + "json")),
     ("two templates", _two_templates()),
     ("model is no GGUF", _content("model", b"GGML")),
     ("system is no text", _content("system", b"\xff")),

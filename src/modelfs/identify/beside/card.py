@@ -17,7 +17,11 @@ _MERGE_TAGS = frozenset({"merge", "mergekit"})
 
 def read_card(file: SourceFile | None) -> Said:
     """Return what a model card says; one without front matter, or with bad YAML, says nothing."""
-    values = _front_matter(file) if file else {}
+    return card_says(_front_matter(file) if file else {})
+
+
+def card_says(values: Values) -> Said:
+    """Return what the front matter of a model card says."""
     if not values:
         return Said()
     tags = texts(values.get("tags"))

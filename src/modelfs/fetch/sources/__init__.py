@@ -1,0 +1,1 @@
+"""The places that offer models: one module each, behind the protocol of ``fetch/source.py``."""

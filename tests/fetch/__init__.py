@@ -1,0 +1,1 @@
+"""Fetching, against stand-ins of the services on loopback that the real clients use too."""
