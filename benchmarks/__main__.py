@@ -15,11 +15,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import adding, peers, reading, starting, table
+from benchmarks import adding, fetching, peers, reading, starting, table
 from benchmarks.pair import Pair, Result, measure
 from benchmarks.place import Failure, Place, available_memory_bytes
 
-PAIRS: list[Pair] = [*starting.PAIRS, *adding.PAIRS, *reading.PAIRS]
+PAIRS: list[Pair] = [*starting.PAIRS, *adding.PAIRS, *reading.PAIRS, *fetching.PAIRS]
 
 _LARGEST_BYTES = 4 << 30
 _SHARE_OF_MEMORY = 5

@@ -31,6 +31,8 @@ class Bar:
     kind: Literal["time", "speed"]
     """``time``: our time over theirs, at most. ``speed``: our speed over theirs, at least."""
     limit: float
+    of: Literal["fastest", "slowest"] = "fastest"
+    """Which of the sides that it is about counts."""
 
     def __str__(self) -> str:
         if self.kind == "time":
@@ -54,7 +56,7 @@ class Pair:
     title: str
     bar: Bar
     against: Sequence[str]
-    """Names of the sides that the bar is about; the fastest counts. Others are only shown."""
+    """Names of the sides that the bar is about. Others are only shown."""
     sides: Callable[[Place], AbstractContextManager[Sequence[Side]]]
     """Sets the sides up, ours first. Raises Missing where one cannot be had here."""
 
@@ -74,12 +76,13 @@ class Result:
 
     @property
     def peer(self) -> str:
-        """The fastest of the sides that the bar is about."""
-        return min(self.pair.against, key=lambda name: statistics.median(self.times_s[name]))
+        """The one that counts of the sides that the bar is about."""
+        chosen = min if self.pair.bar.of == "fastest" else max
+        return chosen(self.pair.against, key=lambda name: statistics.median(self.times_s[name]))
 
     @property
     def theirs_s(self) -> float:
-        """The median of the fastest peer."""
+        """The median of the peer that counts."""
         return statistics.median(self.times_s[self.peer])
 
     @property

@@ -11,6 +11,7 @@ DEBIAN_PACKAGES = {
     "bindfs": "bindfs",
     "mergerfs": "mergerfs",
     "mkfs.xfs": "xfsprogs",
+    "curl": "curl",
 }
 _VERSION_OPTIONS = {"git-annex": ["version", "--raw"], "mkfs.xfs": ["-V"]}
 _FUSE = Path("/dev/fuse")

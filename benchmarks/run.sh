@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 unset PYTHONHOME PYTHONPATH
 
 packages=(
-    git git-annex bindfs mergerfs xfsprogs                            # the peers
+    git git-annex bindfs mergerfs xfsprogs curl                       # the peers
     fuse3 libfuse3-dev pkg-config gcc python3 python3-dev python3-venv # to build and to mount
 )
 

@@ -21,6 +21,8 @@ PAIRS = (
     "annex-move",
     "first-read",
     "second-read",
+    "fetch",
+    "fetch-small",
 )
 # Beside the tests, not among them, and in no package that is installed.
 sys.path.insert(0, str(CHECKOUT))
