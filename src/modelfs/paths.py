@@ -86,6 +86,11 @@ class StorePaths:
         return self.root / "lost+found"
 
     @property
+    def jobs(self) -> Path:
+        """A file for each job that somebody works on, whose lock says so."""
+        return self.root / "jobs"
+
+    @property
     def scratch(self) -> Path:
         """What tools write that is no model."""
         return self.root / "scratch"

@@ -68,8 +68,12 @@ class Program:
         """Return what it would draw on a plain terminal of this width."""
         return self.ok(*arguments, COLUMNS=str(columns), FORCE_COLOR="1", NO_COLOR="1").stdout
 
-    def on_terminal(self, *arguments: str, typed: bytes | signal.Signals) -> tuple[int, str]:
+    def on_terminal(
+        self, *arguments: str, typed: bytes | signal.Signals, at: bytes = b"[y/N] "
+    ) -> tuple[int, str]:
         """Run it on a terminal; type an answer to its question, or send it a signal there.
+
+        ``at`` is what it shows when the moment for that has come.
 
         Returns the exit code and all that was shown.
         """
@@ -92,6 +96,7 @@ class Program:
                     if isinstance(typed, bytes)
                     else process.send_signal(typed)
                 ),
+                at,
             )
         finally:
             os.close(main_end)
@@ -140,7 +145,7 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _converse(fd: int, answer: Callable[[], object]) -> str:
+def _converse(fd: int, answer: Callable[[], object], at: bytes) -> str:
     """Read until the question, answer it, read to the end."""
     shown, asked = b"", False
     deadline = time.monotonic() + DEADLINE_S
@@ -152,7 +157,7 @@ def _converse(fd: int, answer: Callable[[], object]) -> str:
         if not piece:
             break
         shown += piece
-        if not asked and b"[y/N] " in shown:
+        if not asked and at in shown:
             asked = True
             answer()
     return shown.decode(errors="replace")

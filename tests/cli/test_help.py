@@ -13,6 +13,7 @@ from .conftest import COMMAND
 
 README = Path(__file__).parents[2] / "README.md"
 GROUPS = {
+    "jobs": ["cancel", "pause", "resume", "retry", "clean", "work"],
     "trash": ["empty"],
     "tools": ["check"],
     "categories": ["add", "rename", "title", "hide", "show", "remove"],
@@ -27,9 +28,10 @@ def commands() -> list[list[str]]:
 
 def test_there_are_exactly_the_commands_of_the_contract() -> None:
     expected = (
-        "init add identify ls show search path tag untag tags set pin unpin categories refresh rm "
-        "restore trash gc verify undo history tools connect disconnect mount umount "
-        "status doctor config"
+        "init add identify ls show search path export-list tag untag tags set pin unpin categories "
+        "jobs login logout outdated update "
+        "refresh rm restore trash evict gc verify undo history tools connect disconnect mount "
+        "umount status doctor config"
     )
     assert {words[0] for words in commands()} == set(expected.split())
 

@@ -48,7 +48,7 @@ def test_add_tells_new_from_shared_bytes(program: Program) -> None:
     (program.originals / "notes.txt").write_text("no model")
     size = path.stat().st_size
     document = program.json("add", str(program.originals))
-    assert document.keys() == {"dry_run", "models", "skipped", "error"}
+    assert document.keys() == {"dry_run", "models", "fetches", "skipped", "error"}
     (added,) = document["models"]
     assert (added["outcome"], added["new_bytes"], added["shared_bytes"]) == ("added", size, 0)
     assert added["model"].keys() >= MODEL_KEYS

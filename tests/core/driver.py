@@ -19,6 +19,7 @@ from modelfs.errors import Failed, ModelfsError
 from modelfs.library import (
     Library,
     create_library,
+    eviction,
     open_library,
     organise,
     rebuild,
@@ -121,6 +122,13 @@ def empty_trash(library: Library, rest: list[str]) -> None:
     removal.empty_trash(library, removal.plan_removal(library, chosen))
 
 
+def evict(library: Library, rest: list[str]) -> None:
+    """Let go what can be fetched again."""
+    chosen = select.several(library, rest)
+    plan = eviction.plan_eviction(library, chosen, is_open=lambda _: False)
+    eviction.evict(library, plan, is_open=lambda _: False)
+
+
 def verify(library: Library, _: list[str]) -> None:
     """Read every blob and set damage aside."""
     for checked in read(library, CheckSummary(), seal=False):
@@ -169,6 +177,7 @@ IN_A_LIBRARY: dict[str, Action] = {
         library, select.several(library, rest, trashed=True)
     ),
     "empty-trash": empty_trash,
+    "evict": evict,
     "gc": lambda library, _: collect(library, plan_collection(library, 0)),
     "verify": verify,
     "undo": lambda library, _: undo.undo(library, undo.history(library, 1)[0][0]),

@@ -35,6 +35,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("reserve", "nan%"),
         ("reserve", "-1"),
         ("grace", "soon"),
+        ("download_limit", "much"),
+        ("stall", "soon"),
+        ("xet", "sometimes"),
         ("allow_other", "maybe"),
     ],
 )

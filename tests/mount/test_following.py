@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from modelfs.catalog import categories, edit
 from modelfs.catalog.categories import CategoryRow
 from modelfs.library import organise, removal, select
+from modelfs.library.add import add
+from modelfs.library.addition import AddOptions, plan_add
+from modelfs.library.replacing import aimed
 
-from .conftest import Home, wait_for
+from .conftest import DEADLINE_S, Home, wait_for
 
 
 def _within_a_second(condition: object, what: str) -> None:
@@ -48,6 +53,39 @@ def test_a_renamed_model_leaves_its_old_name(furnished: Home) -> None:
     _within_a_second(lambda: not (folder / "big.gguf").exists(), "the old name to go")
     assert (folder / "huge.gguf").stat().st_ino == inode
     assert os.listdir(folder) == ["huge.gguf"]
+
+
+def test_an_updated_model_takes_the_old_ones_place_and_nobody_sees_both_or_neither(
+    furnished: Home,
+) -> None:
+    folder = furnished.mountpoint / "by-category" / "image" / "checkpoint"
+    file = folder / "portrait.ckpt"
+    names, old = os.listdir(folder), file.read_bytes()
+    new = os.urandom(60_000)
+    seen: set[bytes] = set()
+    others: list[list[str]] = []
+
+    def watch() -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while new not in seen and time.monotonic() < deadline:
+            others.extend(now for now in [os.listdir(folder)] if now != names)
+            seen.add(file.read_bytes())
+
+    with open(file, "rb") as opened, ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        (furnished.originals / "portrait.ckpt").write_bytes(new)
+        _update(furnished, "portrait.ckpt")
+        watching.result()
+        assert opened.read() == old
+    assert (seen, others) == ({old, new}, [])
+    assert (furnished.mountpoint / "by-tag" / "style" / "portrait.ckpt").read_bytes() == new
+
+
+def _update(home: Home, name: str) -> None:
+    """Put what an original has become in the place of the model that was made of it."""
+    old = select.one(home.library, name)
+    plan = plan_add(home.library, [str(home.originals / name)], AddOptions())
+    list(add(home.library, replace(plan, models=aimed(plan.models, old.id))))
 
 
 def test_a_removed_model_goes_from_every_view_and_comes_back(furnished: Home) -> None:

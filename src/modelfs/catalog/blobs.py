@@ -1,7 +1,8 @@
 """Blobs as the catalogue knows them: candidates, references, states and seals."""
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from modelfs.catalog import changes
 from modelfs.catalog.database import Catalog, Row
@@ -25,8 +26,24 @@ def candidates(catalog: Catalog, size_bytes: int, sample: str) -> list[BlobId]:
     return [BlobId(row[0]) for row in rows]
 
 
+def sealed_as(catalog: Catalog, sha256: str) -> list[BlobRecord]:
+    """Return the whole blobs of which we computed this SHA-256."""
+    rows = catalog.rows(f"{_BLOB}WHERE b.sha256 = ? AND c.state = 'ok'", [sha256])
+    return [_record(row) for row in rows]
+
+
+def sealed_among(catalog: Catalog, digests: Collection[str]) -> dict[str, int]:
+    """Return those of many SHA-256s that whole blobs have, each with its bytes."""
+    rows = catalog.rows(
+        "SELECT b.sha256, b.size_bytes FROM blob b JOIN copy c ON c.blob = b.id AND c.pool = 1 "
+        "WHERE b.sha256 IN (SELECT value FROM json_each(?)) AND c.state = 'ok'",
+        [json.dumps(list(digests))],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def remember(catalog: Catalog, file: NewFile) -> None:
-    """Record a blob whose bytes are durable; inside ``write()``. Heals one that was damaged."""
+    """Record a blob whose bytes are durable; inside ``write()``. Heals one that was not whole."""
     row = {
         "id": file.blob,
         "size_bytes": file.size_bytes,
@@ -108,6 +125,17 @@ def set_state(catalog: Catalog, blob: BlobId, state: State) -> None:
     action: Action = "heal" if state == "ok" else "damage"
     for (model,) in catalog.rows("SELECT DISTINCT model FROM file WHERE blob = ?", [blob]):
         changes.log(catalog, action, ModelId(model), {blob: before}, {blob: state})
+
+
+def let_go(catalog: Catalog, chosen: Collection[BlobId]) -> None:
+    """Record that whole blobs are here no more and can be fetched again. In ``write()``."""
+    wanted, of_these = [json.dumps(sorted(chosen))], "blob IN (SELECT value FROM json_each(?))"
+    # What comes back are other bytes on the disk, which nobody has read yet.
+    catalog.rows(
+        f"UPDATE copy SET state = 'remote', checked_at = NULL WHERE pool = 1 AND {of_these}", wanted
+    )
+    for (model,) in catalog.rows(f"SELECT DISTINCT model FROM file WHERE {of_these}", wanted):
+        changes.log(catalog, "evict", ModelId(model), {"state": "ok"}, {"state": "remote"})
 
 
 def set_checked(

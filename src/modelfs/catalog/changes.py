@@ -60,6 +60,16 @@ def untagged(catalog: Catalog, model: ModelId) -> set[str]:
     return gone
 
 
+def successor(catalog: Catalog, model: ModelId) -> ModelId | None:
+    """Return the model that took the place of this one last, or None."""
+    found = catalog.value(
+        "SELECT model FROM change WHERE action = 'update' AND before ->> 'model' = ? "
+        "ORDER BY id DESC LIMIT 1",
+        [model],
+    )
+    return None if found is None else ModelId(found)
+
+
 @dataclass(frozen=True, slots=True)
 class LastKnown:
     """What the log still says of a model, whatever became of its rows."""

@@ -84,16 +84,26 @@ class Catalog:
                 _roll_back(self._connection)
 
     @contextmanager
-    def write(self) -> Iterator[None]:
-        """Change everything inside or nothing; durable when the block is left (FULL)."""
+    def write(self, *, durable: bool = True) -> Iterator[None]:
+        """Change everything inside or nothing; durable when the block is left (FULL).
+
+        With ``durable=False`` a power cut may take it back, wholly: for what is written often and
+        soon written again.
+        """
         with translated(self.file):
-            self._connection.execute("BEGIN IMMEDIATE")
+            if not durable:
+                self._connection.execute("PRAGMA synchronous = NORMAL")
             try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                _roll_back(self._connection)
-                raise
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    _roll_back(self._connection)
+                    raise
+            finally:
+                if not durable:
+                    self._connection.execute("PRAGMA synchronous = FULL")
 
     def rows(self, sql: str, bindings: Sequence[object] = ()) -> list[Row]:
         """Run a statement to its end and give all its rows."""

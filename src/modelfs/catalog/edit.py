@@ -1,5 +1,6 @@
 """Changing models. Every function runs inside ``Catalog.write()`` and logs what it changed."""
 
+import json
 import time
 from collections.abc import Collection, Mapping
 
@@ -32,6 +33,7 @@ def add_model(catalog: Catalog, new: NewModel) -> ModelId:
         "source": new.source,
         **facts_row(new.facts),
         "family": new.family,
+        "told": json.dumps(new.told, ensure_ascii=False),
         "added_at": now,
         "changed_at": now,
     }

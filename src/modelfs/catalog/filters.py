@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from modelfs.catalog.records import DAMAGE
+
 Field = Literal[
     "category",
     "tag",
@@ -86,7 +88,7 @@ def _condition(condition: Condition) -> tuple[str, list[object]]:
     if field == "name":
         return _any_like("m.name", choices, also="m.name || m.extension")
     if field == "state" and choices == ["ok"]:
-        sql, bindings = _condition(Condition("state", ("damaged", "missing")))
+        sql, bindings = _condition(Condition("state", (*DAMAGE, "remote")))
         return f"NOT {sql}", bindings
     if field in _EXISTS:
         sql, bindings = _any_like(_EXISTS_COLUMN[field], choices)

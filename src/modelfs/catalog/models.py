@@ -7,7 +7,14 @@ from typing import Any
 
 from modelfs.catalog.database import Catalog, Row
 from modelfs.catalog.filters import Filter, to_sql
-from modelfs.catalog.records import FileRecord, ModelRecord, State, Summary
+from modelfs.catalog.records import (
+    DAMAGE,
+    NOT_HERE,
+    FileRecord,
+    ModelRecord,
+    State,
+    Summary,
+)
 from modelfs.names import fold
 from modelfs.types import Facts, ModelId
 
@@ -130,6 +137,22 @@ def tag_counts(catalog: Catalog) -> dict[str, tuple[int, bool]]:
     return {row[0]: (row[1], bool(row[2])) for row in rows}
 
 
+def told(catalog: Catalog, model: ModelId) -> dict[str, Any]:
+    """Return what a model's source said of it: ``asked``, ``facts``, ``tags``; empty for none."""
+    found = json.loads(catalog.value("SELECT told FROM model WHERE id = ?", [model]) or "{}")
+    return found if isinstance(found, dict) else {}
+
+
+def names_by_source(catalog: Catalog, kind: str) -> list[tuple[str, str]]:
+    """Return source and entry name of each living model from a kind of source, as ``hf``."""
+    rows = catalog.rows(
+        "SELECT source, name || extension FROM model "
+        "WHERE trashed_at IS NULL AND source LIKE ? || ':%' ORDER BY id",
+        [kind],
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def with_blobs(catalog: Catalog, blobs: Sequence[str]) -> list[ModelRecord]:
     """Return every model, living or in the trash, that names one of these blobs."""
     where = f"m.id IN (SELECT model FROM file WHERE blob {_CHOSEN})"
@@ -155,16 +178,13 @@ def summary(catalog: Catalog) -> Summary:
             "WHERE m.trashed_at IS NULL GROUP BY m.category"
         )
         states = _all_states(catalog)
-        missing = [blob for blob, state in states.items() if state == "missing"]
-        damaged = catalog.value(
-            "SELECT count(DISTINCT m.id) FROM file f JOIN model m ON m.id = f.model "
-            f"WHERE m.trashed_at IS NULL AND f.blob {_CHOSEN}",
-            [json.dumps(list(states))],
-        )
+        not_here = json.dumps([blob for blob, state in states.items() if state in NOT_HERE])
+        not_whole = _living_with(catalog, states)
+        damaged = _living_with(catalog, [b for b, state in states.items() if state in DAMAGE])
         physical = catalog.value(
             f"SELECT total(size_bytes) - (SELECT total(size_bytes) FROM blob WHERE id {_CHOSEN}) "
             "FROM blob",
-            [json.dumps(missing)],
+            [not_here],
         )
         trash = catalog.value(
             "SELECT total(size_bytes) FROM blob WHERE id IN (SELECT f.blob FROM model m "
@@ -172,7 +192,7 @@ def summary(catalog: Catalog) -> Summary:
             "(SELECT 1 FROM file o JOIN model l ON l.id = o.model "
             " WHERE o.blob = f.blob AND l.trashed_at IS NULL)) "
             f"AND id NOT {_CHOSEN}",
-            [json.dumps(missing)],
+            [not_here],
         )
     return Summary(
         models=sum(row[1] for row in living),
@@ -180,7 +200,19 @@ def summary(catalog: Catalog) -> Summary:
         physical_bytes=int(physical),
         trash_bytes=int(trash),
         damaged=damaged,
+        remote=not_whole - damaged,
         by_category={row[0]: (row[1], int(row[2])) for row in living},
+    )
+
+
+def _living_with(catalog: Catalog, blobs: Iterable[str]) -> int:
+    """Count the living models that name one of these blobs."""
+    return int(
+        catalog.value(
+            "SELECT count(DISTINCT m.id) FROM file f JOIN model m ON m.id = f.model "
+            f"WHERE m.trashed_at IS NULL AND f.blob {_CHOSEN}",
+            [json.dumps(list(blobs))],
+        )
     )
 
 

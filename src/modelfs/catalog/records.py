@@ -7,7 +7,12 @@ from typing import Literal
 
 from modelfs.types import BlobId, ChangeId, Facts, FileId, ModelId
 
-State = Literal["ok", "damaged", "missing"]
+State = Literal["ok", "damaged", "missing", "remote"]
+"""Of a copy; ``remote``: let go on purpose, and its source can give it again."""
+NOT_HERE: tuple[State, ...] = ("missing", "remote")
+"""States of copies that take no space."""
+DAMAGE: tuple[State, ...] = ("damaged", "missing")
+"""States that nobody wanted."""
 Action = Literal[
     "add",
     "tag",
@@ -20,6 +25,8 @@ Action = Literal[
     "empty",
     "damage",
     "heal",
+    "evict",
+    "update",
     "init",
     "category",
     "move",
@@ -112,7 +119,8 @@ class ModelRecord:
     def state(self) -> State:
         """The worst state of its files."""
         states = {file.state for file in self.files} or {"missing"}
-        return "missing" if "missing" in states else "damaged" if "damaged" in states else "ok"
+        worst_first: tuple[State, ...] = ("missing", "damaged", "remote", "ok")
+        return next(state for state in worst_first if state in states)
 
     @property
     def local_bytes(self) -> int:
@@ -152,6 +160,8 @@ class NewModel:
     tags: Sequence[str] = ()
     auto_tags: Sequence[str] = ()
     family: str | None = None
+    told: Mapping[str, object] = field(default_factory=dict)
+    """What its source says of it: ``asked``, ``facts``, ``tags``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,8 @@ class Summary:
     """What emptying the trash would give back."""
     damaged: int
     """Models with damaged or missing files."""
+    remote: int
+    """Models without damage of which files were let go."""
     by_category: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Category to its number of models and their logical bytes."""
 

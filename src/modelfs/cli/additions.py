@@ -6,33 +6,43 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modelfs.cli.output import note, print_json
+from modelfs.cli.output import note, say, warn
+from modelfs.cli.showing import HOW_SURE
 from modelfs.cli.tables import Column, is_drawn, is_wide, print_plain, print_table
 from modelfs.units import format_count, format_size
 
 if TYPE_CHECKING:
     from modelfs.library.add import Added
     from modelfs.library.addition import AddPlan, PlannedModel
+    from modelfs.library.finding import Skipped
 
 SHOWN_SKIPPED = 3
+_WAS = {"damaged": "it was damaged", "missing": "it was lost", "remote": "it was evicted"}
 
 
 def document(
-    plan: AddPlan, models: Sequence[dict[str, object]], error: str | None, *, dry_run: bool = False
+    skipped: Sequence[Skipped],
+    models: Sequence[dict[str, object]],
+    fetches: Sequence[dict[str, object]],
+    error: str | None,
+    *,
+    dry_run: bool = False,
 ) -> dict[str, object]:
     """Return the JSON of ``add``; ``error`` is why it ended before the last model."""
     return {
         "dry_run": dry_run,
         "models": list(models),
-        "skipped": [{"path": s.path, "reason": s.reason} for s in plan.skipped],
+        "fetches": list(fetches),
+        "skipped": [{"path": s.path, "reason": s.reason} for s in skipped],
         "error": error,
     }
 
 
-def added_document(result: Added, planned: PlannedModel) -> dict[str, object]:
+def added_document(result: Added) -> dict[str, object]:
     """Return the JSON of one model that was added or was there."""
     from modelfs.library import describe
 
+    planned = result.planned
     return {
         "outcome": result.outcome,
         "model": describe.listed(result.model),
@@ -72,23 +82,53 @@ def planned_document(model: PlannedModel) -> dict[str, object]:
     }
 
 
-def tell_skipped(plan: AddPlan) -> None:
+def tell_added(result: Added) -> None:
+    """Say what became of one model."""
+    model, planned = result.model, result.planned
+    if result.outcome == "already there":
+        what = (
+            "nothing was added" if result.was == "ok" else f"{_WAS[result.was]} and is whole again"
+        )
+        say(f"already there: {model.entry_name} in {model.category}; {what}")
+        if planned.tags or planned.category_by == "user":
+            note("  its tags and category stay as they are: modelfs tag, modelfs set")
+    else:
+        sure = HOW_SURE[planned.confidence]
+        why = f" ({sure}: {planned.reason})" if planned.category_by == "guess" else ""
+        say(f"added {model.entry_name} to {model.category}{why}")
+    say(f"  {_bytes_told(result)}", style="dim")
+    for warning in planned.facts.warnings if result.outcome == "added" else ():
+        warn(f"{model.entry_name}: {warning}")
+    verdict = str(planned.facts.details.get("pickle_verdict", ""))
+    if verdict and not verdict.startswith("weights only"):
+        warn(f"{model.entry_name}: {verdict}")
+    for path in result.left_behind:
+        warn(f"the original could not be removed: {path}")
+
+
+def _bytes_told(result: Added) -> str:
+    files = format_count(len(result.model.files), "file")
+    size = format_size(result.model.size_bytes)
+    if not result.new_bytes:
+        return f"{files}, {size} logical; no new bytes on disk"
+    shared = f", {format_size(result.shared_bytes)} were there" if result.shared_bytes else ""
+    return f"{files}, {size} logical; {format_size(result.new_bytes)} new on disk{shared}"
+
+
+def tell_skipped(left_out: Sequence[Skipped]) -> None:
     """Say on stderr what is left out, by reason."""
-    if not plan.skipped:
+    if not left_out:
         return
-    reasons = Counter(skipped.reason for skipped in plan.skipped)
-    note(f"left out {format_count(len(plan.skipped), 'path')}:")
+    reasons = Counter(skipped.reason for skipped in left_out)
+    note(f"left out {format_count(len(left_out), 'path')}:")
     for reason, count in reasons.most_common():
-        paths = [skipped.path for skipped in plan.skipped if skipped.reason == reason]
+        paths = [skipped.path for skipped in left_out if skipped.reason == reason]
         more = f" and {count - SHOWN_SKIPPED} more" if count > SHOWN_SKIPPED else ""
         note(f"  {reason}: {', '.join(paths[:SHOWN_SKIPPED])}{more}")
 
 
-def show_plan(plan: AddPlan, *, as_json: bool, aside: bool) -> None:
+def show_plan(plan: AddPlan, *, aside: bool) -> None:
     """Show what adding would do, as data or, ``aside``, before a question."""
-    if as_json:
-        print_json(document(plan, [planned_document(m) for m in plan.models], None, dry_run=True))
-        return
     if is_drawn() or aside:
         columns = [
             Column("Name", shrinks=2),
@@ -106,7 +146,6 @@ def show_plan(plan: AddPlan, *, as_json: bool, aside: bool) -> None:
         f"{format_count(len(plan.models), 'model')}: {format_size(plan.size_bytes)} logical, "
         f"about {format_size(plan.likely_new_bytes)} new on disk"
     )
-    tell_skipped(plan)
 
 
 def _plan_row(model: PlannedModel) -> list[str]:

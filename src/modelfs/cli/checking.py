@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,13 @@ import typer
 
 from modelfs.cli import options
 from modelfs.cli.output import note, print_json, say
-from modelfs.cli.progress import Bars, bars
+from modelfs.cli.progress import bars
 from modelfs.cli.rebuilding import rebuild_catalog
 from modelfs.cli.tables import Cell, print_card
 from modelfs.errors import BadInput, Damaged
 from modelfs.units import format_count, format_size
 
 if TYPE_CHECKING:
-    from modelfs.library import Library
     from modelfs.library.checked import Checked, CheckSummary
     from modelfs.library.health import Check
 
@@ -54,15 +54,21 @@ def verify(
       modelfs verify --data --max-time 2h
       modelfs verify --seal --json
     """
-    from modelfs.library import open_library
+    from modelfs.library import check, local_work, open_library
     from modelfs.library.checked import CheckSummary
 
     if max_time is not None and not (data or seal):
         raise BadInput("--max-time limits reading", "give --data or --seal with it")
     summary = CheckSummary()
     findings: list[Checked] = []
-    with open_library() as library, bars() as drawn:
-        for checked in _checks(library, summary, drawn, data=data, seal=seal, max_time=max_time):
+    with ExitStack() as stack:
+        library, drawn = stack.enter_context(open_library()), stack.enter_context(bars())
+        checks = check.look(library, summary)
+        if data or seal:
+            request = local_work.verify_request(data=data, seal=seal, max_time_s=max_time)
+            report = stack.enter_context(local_work.verifying(library, request, drawn.report))
+            checks = local_work.verified(library, request, summary, report)
+        for checked in checks:
             findings.append(checked)
             if not as_json:
                 with drawn.hidden():
@@ -74,29 +80,6 @@ def verify(
         _tell_summary(summary, len(findings))
     if damaged:
         raise typer.Exit(Damaged.exit_code)
-
-
-def _checks(
-    library: Library,
-    summary: CheckSummary,
-    drawn: Bars,
-    *,
-    data: bool,
-    seal: bool,
-    max_time: float | None,
-) -> Iterator[Checked]:
-    from modelfs.library import check
-
-    if not (data or seal):
-        return check.look(library, summary)
-    return check.read(
-        library,
-        summary,
-        seal=seal,
-        unsealed_only=not data,
-        max_time_s=max_time,
-        report=drawn.report,
-    )
 
 
 def _tell(checked: Checked) -> None:

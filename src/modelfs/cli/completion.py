@@ -36,8 +36,9 @@ QUERY_FIELDS = (
     "used>",
     "added<",
 )
-_FIXED = {"state:": ("ok", "damaged", "missing"), "pinned:": ("yes", "no")}
-_SETTINGS = ("mount", "reserve", "grace", "allow_other")
+_FIXED = {"state:": ("ok", "remote", "damaged", "missing"), "pinned:": ("yes", "no")}
+_SETTINGS = ("mount", "reserve", "grace", "download_limit", "stall", "xet", "allow_other")
+_SERVICES = ("hub", "civitai", "modelscope")
 _BASH_BREAKS = (":", "=")
 _BASH_SPECIAL = re.compile(r"([^A-Za-z0-9_./+@%:=,#\u0080-\U0010ffff-])")
 
@@ -57,6 +58,11 @@ class _Insertion(str):
 def model_names(incomplete: str) -> list[Offer]:
     """Offer the names of living models, with their category."""
     return _offer(incomplete, _model_names)
+
+
+def returning_names(incomplete: str) -> list[Offer]:
+    """Offer the names of models that can be restored: in the trash, or evicted."""
+    return _offer(incomplete, _returning_names)
 
 
 def trashed_names(incomplete: str) -> list[Offer]:
@@ -89,6 +95,11 @@ def connectable_names(incomplete: str) -> list[Offer]:
     return _offer(incomplete, _connectable)
 
 
+def job_ids(incomplete: str) -> list[Offer]:
+    """Offer the numbers of jobs that are not over, with what they are."""
+    return _offer(incomplete, _job_ids)
+
+
 def model_then_tags(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Offer a model first, tags behind it; tags at once when a query names the models."""
     return tag_names(incomplete) if _has_model(ctx) else model_names(incomplete)
@@ -97,6 +108,11 @@ def model_then_tags(ctx: typer.Context, incomplete: str) -> list[Offer]:
 def model_then_values(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Offer a model first, then ``category=…`` and the other things that can be set."""
     return _offer(incomplete, _values) if _has_model(ctx) else model_names(incomplete)
+
+
+def service_names(incomplete: str) -> list[Offer]:
+    """Offer the services that one logs in to."""
+    return _offer(incomplete, lambda _: [(name, "") for name in _SERVICES])
 
 
 def setting_words(incomplete: str) -> list[Offer]:
@@ -116,12 +132,28 @@ def _model_names(word: str) -> list[Offer]:
 
 
 def _trashed_names(_: str) -> list[Offer]:
-    from modelfs.catalog.filters import Filter
+    return _names_of(trashed=True)
+
+
+def _returning_names(_: str) -> list[Offer]:
+    return _names_of(trashed=True) + _names_of(trashed=False, state="remote")
+
+
+def _names_of(*, trashed: bool, state: str = "") -> list[Offer]:
+    from modelfs.catalog.filters import Condition, Filter
     from modelfs.catalog.models import find
 
+    conditions = [Condition("state", state)] if state else []
     with _catalog() as catalog:
-        found = find(catalog, Filter(trashed=True))
+        found = find(catalog, Filter(conditions, trashed=trashed))
     return [(model.entry_name, model.category) for model in found]
+
+
+def _job_ids(_: str) -> list[Offer]:
+    from modelfs.catalog.jobs import all_jobs
+
+    with _catalog() as catalog:
+        return [(str(job.id), job.title) for job in all_jobs(catalog) if job.state != "done"]
 
 
 def _tag_names() -> list[str]:

@@ -76,7 +76,7 @@ def _more(count: int) -> str:
 
 
 def refresh(
-    names: options.ModelsOrQuery = None,
+    names: options.Models = None,
     query: options.Query = None,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,

@@ -10,13 +10,14 @@ import typer
 from modelfs.cli import completion, options
 from modelfs.cli.output import note, print_json, print_json_list, say, warn
 from modelfs.cli.tables import Cell, Column, Row, is_drawn, is_wide, print_plain, print_table
+from modelfs.errors import BadInput
 from modelfs.units import format_count, format_size, format_time
 
 if TYPE_CHECKING:
     from modelfs.catalog.records import ModelRecord
     from modelfs.library.kinship import Family
 
-STATE_STYLES = {"ok": "", "damaged": "bold red", "missing": "bold red"}
+STATE_STYLES = {"ok": "", "remote": "cyan", "damaged": "bold red", "missing": "bold red"}
 
 Words = Annotated[
     list[str] | None,
@@ -66,17 +67,52 @@ def search(
         list[str],
         typer.Argument(metavar="WORDS", autocompletion=completion.query_words),
     ],
+    hub: Annotated[
+        bool, options.flag("--hub", help="Ask the hub instead, and say what of it is here.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=200, help="Of the hub: how many.", show_default="20"),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            help="Of the hub: only for this, as text-generation.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORDER",
+            help="Of the hub: most downloads first, or likes, or updated last.",
+            show_default=False,
+        ),
+    ] = None,
     plain: options.Plain = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find models by words in their names, files, tags, notes, source or facts.
+    """Find models by words in their names, files, tags, notes, source or facts, or at the hub.
+
+    The hub's come with the sizes of their variants and what of them is here already. Piped, those
+    are lines of repository, task, downloads, likes, licence, gated or open, here (all, some or
+    none) and the variants with their bytes, with tabs between.
 
     Examples:
       modelfs search llama instruct
       modelfs search flux category:lora
       modelfs search sdxl --json
+      modelfs search --hub smollm2 gguf --sort downloads
     """
-    print_models(" ".join(words), trashed=False, plain=plain, as_json=as_json)
+    if not hub:
+        if limit is not None or task is not None or sort is not None:
+            raise BadInput("--limit, --task and --sort are for the hub", "give --hub with them")
+        print_models(" ".join(words), trashed=False, plain=plain, as_json=as_json)
+        return
+    from modelfs.cli.hub_listing import print_hub
+
+    print_hub(" ".join(words), limit or 20, task, sort, plain=plain, as_json=as_json)
 
 
 def path(
@@ -222,7 +258,7 @@ def _footer(models: Sequence[ModelRecord]) -> None:
         f"{format_count(len(models), 'model')}: {format_size(logical)} logical, "
         f"{format_size(sum(blobs.values()))} on disk"
     )
-    bad = sum(model.state != "ok" for model in models)
+    bad = sum(model.state in ("damaged", "missing") for model in models)
     if bad:
         warn(f"{format_count(bad, 'model')} with damage; see modelfs doctor")
 

@@ -15,9 +15,13 @@ from modelfs.cli import (
     checking,
     collecting,
     connecting,
+    evicting,
     history,
     identifying,
+    jobs,
     listing,
+    lists,
+    login,
     mounting,
     options,
     organising,
@@ -26,6 +30,7 @@ from modelfs.cli import (
     showing,
     tools,
     trash,
+    updating,
 )
 from modelfs.cli.errors import guarded
 from modelfs.cli.help import flowed
@@ -86,6 +91,11 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "show": showing.show,
         "search": listing.search,
         "path": listing.path,
+        "export-list": lists.export_list,
+        "outdated": updating.outdated,
+        "update": updating.update,
+        "login": login.login,
+        "logout": login.logout,
     },
     "Organise": {
         "tag": organising.tag,
@@ -99,6 +109,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Remove and take back": {
         "rm": removing.rm,
         "restore": removing.restore,
+        "evict": evicting.evict,
         "gc": collecting.gc,
         "undo": history.undo,
         "history": history.history,
@@ -114,6 +125,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "Library": {"init": settings.init, "config": settings.config},
 }
 _GROUPS = {
+    "jobs": (jobs.app, "Bring in and find"),
     "categories": (categories.app, "Organise"),
     "trash": (trash.app, "Remove and take back"),
     "tools": (tools.app, "Mount and check"),

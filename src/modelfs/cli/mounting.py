@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from modelfs.cli import options
@@ -119,7 +120,9 @@ def _mount_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
 
 def _numbers_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
     damaged = document["damaged_models"]
+    remote = document["remote_models"]
     models = f"{document['models']}" + (f", {damaged} with damage" if damaged else "")
+    models += f", {remote} evicted" if remote else ""
     sizes = {key: format_size(value) for key, value in document.items() if key.endswith("_bytes")}
     return [
         ("models", Cell(models, "bold red" if damaged else "")),
@@ -127,5 +130,11 @@ def _numbers_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
         ("on disk", f"{sizes['physical_bytes']}, each blob once, trash included"),
         ("trash", f"{sizes['trash_bytes']}, freed by emptying it"),
         ("free", f"{sizes['free_bytes']}, of which {sizes['reserve_bytes']} are kept in reserve"),
+        ("jobs", _jobs_told([job["state"] for job in document["jobs"]])),
         ("store", document["store"]),
     ]
+
+
+def _jobs_told(states: Sequence[str]) -> str:
+    counts = [(states.count(state), state) for state in ("running", "queued")]
+    return ", ".join(f"{count} {state}" for count, state in counts if count) or "none under way"

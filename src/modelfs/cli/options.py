@@ -5,13 +5,21 @@ from typing import Annotated, Any
 import typer
 
 from modelfs.cli import completion
-from modelfs.units import parse_duration
+from modelfs.units import parse_duration, parse_size
 
 
 def duration(text: str) -> float:
     """Read a duration such as 30d or 12h for an option."""
     try:
         return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def size(text: str) -> int:
+    """Read a size such as 20GB for an option."""
+    try:
+        return parse_size(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -52,7 +60,7 @@ Model = Annotated[
         autocompletion=completion.model_names,
     ),
 ]
-ModelsOrQuery = Annotated[
+Models = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="MODEL",
@@ -70,11 +78,11 @@ TrashedModelsOrAll = Annotated[
         show_default=False,
     ),
 ]
-TrashedModels = Annotated[
+ReturningModels = Annotated[
     list[str],
     typer.Argument(
         metavar="MODEL",
-        help="Names of models in the trash, or # and a number.",
-        autocompletion=completion.trashed_names,
+        help="Names of models in the trash or evicted, or # and a number.",
+        autocompletion=completion.returning_names,
     ),
 ]

@@ -123,7 +123,7 @@ def _values(texts: Sequence[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in texts)
 
 
-def pin(names: options.ModelsOrQuery = None, query: options.Query = None) -> None:
+def pin(names: options.Models = None, query: options.Query = None) -> None:
     """Pin models: they are not removed unless that is asked for by name.
 
     Examples:
@@ -133,7 +133,7 @@ def pin(names: options.ModelsOrQuery = None, query: options.Query = None) -> Non
     _pin(names, query, pinned=True)
 
 
-def unpin(names: options.ModelsOrQuery = None, query: options.Query = None) -> None:
+def unpin(names: options.Models = None, query: options.Query = None) -> None:
     """Unpin models.
 
     Examples:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rm(
-    names: options.ModelsOrQuery = None,
+    names: options.Models = None,
     query: options.Query = None,
     pinned_too: Annotated[bool, options.flag("--pinned-too", help="Also pinned models.")] = False,
     dry_run: options.DryRun = False,
@@ -59,7 +59,7 @@ def rm(
 
 def _warn_of_users(library: Library, plan: RemovalPlan) -> None:
     """Name what is open before it goes; who has it open goes on reading."""
-    from modelfs.fs.holders import holders
+    from modelfs.holders import holders
     from modelfs.library import describe
 
     for model in plan.models:
@@ -88,21 +88,38 @@ def _document(
     }
 
 
-def restore(names: options.TrashedModels, as_json: options.Json = False) -> None:
-    """Bring models back from the trash.
+def restore(names: options.ReturningModels, as_json: options.Json = False) -> None:
+    """Bring models back: from the trash, or, where they were evicted, from where they came.
 
     Examples:
       modelfs restore SmolLM2-135M-Q4_K_M.gguf
       modelfs restore "#12" --json
     """
-    from modelfs.library import describe, open_library, removal, select
+    from modelfs.library import again, describe, open_library, removal, select
 
     with open_library() as library:
-        restored = removal.restore(library, select.several(library, names, trashed=True))
-        back = select.several(library, [f"#{model.id}" for model, _ in restored])
+        trashed, evicted = again.returning(library, names)
+        restored = removal.restore(library, trashed)
+        if not as_json:
+            for model, name in restored:
+                now = f" as {name}, since its name is taken" if name != model.entry_name else ""
+                say(f"restored {model.entry_name}{now}")
+        if evicted:
+            _fetch_again(library, evicted, as_json=as_json)
+        back = select.several(library, [f"#{model.id}" for model in (*trashed, *evicted)])
     if as_json:
         print_json([describe.listed(model) for model in back])
-        return
-    for model, name in restored:
-        now = f" as {name}, since its name is taken" if name != model.entry_name else ""
-        say(f"restored {model.entry_name}{now}")
+
+
+def _fetch_again(library: Library, models: Sequence[ModelRecord], *, as_json: bool) -> None:
+    from modelfs.cli.fetching import Manner, fetch
+    from modelfs.library import access
+    from modelfs.library.addition import AddOptions
+    from modelfs.library.again import wishes_for
+
+    manner = Manner(dry_run=False, background=False, asks=False, as_json=as_json)
+    with access.web(library) as web:
+        for model in models:
+            result = fetch(library, web, *wishes_for(model), AddOptions(), manner)
+            if result.error is not None:
+                raise result.error

@@ -69,12 +69,16 @@ def config(
     """Show the settings of the library, or change some.
 
     mount: where it is shown. reserve: room never filled (auto, 20GB, 5%). grace: how old a
-    leftover must be before gc takes it. allow_other: true lets other users read the mount.
+    leftover must be before gc takes it. download_limit: how much of the line fetching may take
+    a second (20MB; empty: all of it). stall: how long a server may send nothing (30s). xet: which
+    files come by the hub's Xet storage (auto: those over 50 GB; always; never). allow_other: true
+    lets other users read the mount.
 
     Examples:
       modelfs config
       modelfs config mount
       modelfs config reserve=50GB grace=1d
+      modelfs config download_limit=20MB xet=always
     """
     from modelfs.library import open_library
 

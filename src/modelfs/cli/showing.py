@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,10 @@ def show(model: options.Model, as_json: options.Json = False) -> None:
         print_json(document)
         return
     print_card(card(document))
-    if document["state"] != "ok":
+    if document["state"] == "remote":
+        name = shlex.quote(str(document["entry_name"]))
+        note(f"remote: fetch it again with: modelfs restore {name}")
+    elif document["state"] != "ok":
         note("add the same files again to heal it; see modelfs doctor")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from modelfs.cli.output import clean, err, out, say, show
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _WIDE = 110
 """Cells of a terminal from which the less important columns fit."""
@@ -59,19 +62,24 @@ def print_plain(rows: Sequence[Sequence[object]]) -> None:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row], *, aside: bool = False) -> None:
     """Draw a table that fits the terminal."""
+    show(drawn_table(columns, rows, room=(err() if aside else out()).width), aside=aside)
+
+
+def drawn_table(columns: Sequence[Column], rows: Sequence[Row], *, room: int) -> Table:
+    """Return a table that fits into so many cells."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP - 1, 0, 0), show_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = _widths(columns, cells, room=(err() if aside else out()).width)
+    widths = _widths(columns, cells, room=room)
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column.title, justify=column.justify, width=width, no_wrap=True)
     for row in cells:
         pairs = zip(row, widths, strict=True)
         table.add_row(*(Text(shorten(cell.text, width), cell.style) for cell, width in pairs))
-    show(table, aside=aside)
+    return table
 
 
 def _cell(value: str | Cell) -> Cell:

@@ -5,23 +5,24 @@ collected, and with ``--move`` an original goes only after the commit that names
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from modelfs import durable, hashing
 from modelfs.catalog import blobs, edit, models
-from modelfs.catalog.records import ModelRecord, NewFile, NewModel
-from modelfs.errors import BadInput
+from modelfs.catalog.records import ModelRecord, NewFile, NewModel, State
+from modelfs.errors import BadInput, Refused
+from modelfs.library import replacing
 from modelfs.library.addition import AddPlan, PlannedFile, PlannedModel
 from modelfs.library.library import Library, require_store
 from modelfs.names import alternatives
 from modelfs.progress import Progress, Report, silent
 from modelfs.store import Intake, OpenSource, Staged, open_source
 from modelfs.store.trouble import explained
-from modelfs.types import BlobId
+from modelfs.types import BlobId, ModelId
 
 Outcome = Literal["added", "already there"]
 
@@ -36,6 +37,10 @@ class Added:
     """Bytes that the store did not have."""
     shared_bytes: int
     """Bytes that it had, from whatever model."""
+    planned: PlannedModel
+    """What it was to be."""
+    was: State = "ok"
+    """The state it was in, of one that is there already."""
     left_behind: Sequence[Path] = ()
     """Originals that ``--move`` could not remove."""
 
@@ -67,7 +72,8 @@ def add(library: Library, plan: AddPlan, report: Report = silent) -> Iterator[Ad
 
 
 def _check_space(library: Library, plan: AddPlan, report: Report) -> None:
-    fresh = [file for model in plan.models for file in model.files if not file.looks_known]
+    files = [file for model in plan.models for file in model.files]
+    fresh = [file for file in files if not file.looks_known and file.staged is None]
     if not fresh or plan.move:
         return  # a move links where it can, and checks each file that it must copy
     with open_source(fresh[0].source) as source, Intake(library.store, report) as intake:
@@ -80,7 +86,7 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
     with ExitStack() as stack:
         intake = stack.enter_context(Intake(library.store, report))
         pieces: list[_Piece] = []
-        for file in model.files:
+        for file in map(_settled(library), model.files):
             source = stack.enter_context(open_source(file.source))
             pieces.append(_bring(library, plan, intake, file, source, report))
         added = None
@@ -88,6 +94,7 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
             for piece in pieces:
                 if piece.staged is not None:
                     intake.judge(piece.staged)
+                    _check_returning(library, piece.staged)
             with library.store.entering():
                 lost = [i for i, piece in enumerate(pieces) if not _still_held(library, piece)]
                 if not lost:
@@ -97,7 +104,35 @@ def _add_one(library: Library, plan: AddPlan, model: PlannedModel, report: Repor
             for i in lost:  # collected since we compared: its bytes must come in after all
                 piece = pieces[i]
                 pieces[i] = _stage(plan, intake, piece.planned, piece.source, piece.sample)
-    return Added(added.outcome, added.model, added.new_bytes, added.shared_bytes, left)
+    return replace(added, left_behind=left)
+
+
+def _check_returning(library: Library, staged: Staged) -> None:
+    """Raise Refused for bytes that would take the place of absent ones with another SHA-256.
+
+    What is not there cannot be compared byte for byte: its seal stands for it.
+    """
+    absent = blobs.get(library.catalog, BlobId(staged.digests.xxh3))
+    if absent is None or absent.sha256 is None or absent.state == "ok":
+        return
+    sha256 = staged.digests.sha256 or hashing.sha256_of(staged.fd, staged.size_bytes)
+    if sha256 != absent.sha256:
+        raise Refused(
+            f"these bytes have the XXH3 of blob {absent.id}, which is away, and another SHA-256",
+            "bring that one back first: modelfs verify names its models",
+        )
+
+
+def _settled(library: Library) -> Callable[[PlannedFile], PlannedFile]:
+    """Return what tells of a staged file that another model of the plan has entered already."""
+
+    def settle(file: PlannedFile) -> PlannedFile:
+        blob = file.staged.blob if file.staged is not None else None
+        if blob is None:
+            return file
+        return replace(file, source=library.store.path(blob), held=blob, staged=None)
+
+    return settle
 
 
 def _bring(
@@ -111,6 +146,11 @@ def _bring(
     """Find the bytes of a source among the blobs, byte for byte, or stage them."""
     with explained(f"{source.path} cannot be read"):
         sample = hashing.sample_hash(source.fd, source.size_bytes)
+    if file.held is not None:
+        return _Piece(file, source, sample, None, file.held, None)
+    if file.staged is not None:
+        intake.take(file.staged)
+        return _Piece(file, source, sample, file.staged, None, file.staged.digests.sha256)
     for candidate in blobs.candidates(library.catalog, source.size_bytes, sample):
         with explained(f"{source.path} cannot be compared with blob {candidate}"):
             is_same = _compare(library, candidate, source, report)
@@ -174,19 +214,36 @@ def _commit(
     new_bytes = sum(p.source.size_bytes for p in pieces if p.staged and p.staged.is_new)
     shared_bytes = sum(piece.source.size_bytes for piece in pieces) - new_bytes
     with library.catalog.write():
-        existing = None if model.name_is_asked else _same_model(library, files)
+        old = replacing.replaced(library, model)
+        existing = None if model.name_is_asked or old else _same_model(library, files)
         if existing is not None:
             for file in files:  # heals a blob of it that was damaged or missing
                 blobs.remember(library.catalog, file)
             identity = existing.id
         else:
-            identity = edit.add_model(library.catalog, _new_model(library, model, files))
+            there = replacing.make_way(library, old, model) if old else model
+            identity = edit.add_model(library.catalog, _new_model(library, there, files))
+            if old:
+                replacing.settle(library, old, identity)
+        _annotate(library, identity, model)
         if move:
             originals = {str(p.planned.source): f for p, f in zip(pieces, files, strict=True)}
             edit.log_move(library.catalog, identity, originals)
         record = models.get(library.catalog, [identity])[identity]
-    outcome: Outcome = "added" if existing is None else "already there"
-    return Added(outcome, record, new_bytes, shared_bytes)
+    if existing is None:
+        return Added("added", record, new_bytes, shared_bytes, model)
+    return Added("already there", record, new_bytes, shared_bytes, model, existing.state)
+
+
+def _annotate(library: Library, identity: ModelId, model: PlannedModel) -> None:
+    """Give a model the notes and the pin that it was added with; notes that it has stay."""
+    if not (model.notes or model.pinned):
+        return
+    now = models.get(library.catalog, [identity])[identity]
+    if model.notes and not now.notes:
+        edit.annotate(library.catalog, now, model.notes)
+    if model.pinned and not now.pinned:
+        edit.pin(library.catalog, now, pinned=True)
 
 
 def _new_model(library: Library, model: PlannedModel, files: Sequence[NewFile]) -> NewModel:
@@ -201,6 +258,7 @@ def _new_model(library: Library, model: PlannedModel, files: Sequence[NewFile]) 
         tags=model.tags,
         auto_tags=model.auto_tags,
         family=model.family,
+        told=model.told,
     )
 
 

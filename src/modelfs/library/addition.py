@@ -3,8 +3,8 @@
 Planning reads headers and samples, never whole files, and changes nothing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,13 +17,18 @@ from modelfs.library.finding import Found, Skipped, look, own_folders
 from modelfs.library.gathering import groups_of, identified, opener, suggested_name
 from modelfs.library.library import Library
 from modelfs.library.organise import check_tags, free_name
+from modelfs.library.told import told_tags, with_told
 from modelfs.names import check_tag, fold, legal_name, legal_path, shorten, split_extension
-from modelfs.store import open_source
+from modelfs.store import Staged, open_source
 from modelfs.store.trouble import explained
-from modelfs.types import Facts, SourceFile
+from modelfs.types import BlobId, Facts, ModelId, SourceFile
 
 _SMALLEST_BYTES = 1024
 """Below this, what no reader knows is taken for no model when it comes in a folder of others."""
+
+
+_REPOSITORIES = ("hf:", "ms:")
+"""Sources with folders in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class AddOptions:
     tags: Sequence[str] = ()
     move: bool = False
     seal: bool = False
+    notes: str = ""
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,26 @@ class PlannedFile:
     """Size and samples are those of a blob we have: probably no new bytes."""
     data_start: int | None = None
     """Where its tensors begin, if it keeps them in one piece behind a header."""
+    held: BlobId | None = None
+    """The blob that is known to have these bytes."""
+    staged: Staged | None = None
+    """What is in ``staging/`` already, hashed and durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where fetched files are from, and how far they have come. By their paths as found."""
+
+    source: str
+    told: Mapping[str, object] = field(default_factory=dict)
+    """What the source says of them: ``asked``, ``facts``, ``tags``."""
+    held: Mapping[str, BlobId] = field(default_factory=dict)
+    staged: Mapping[str, Staged] = field(default_factory=dict)
+
+    def source_of(self, group: Group) -> str:
+        """Return the source of one model: a repository's says in which folder it lies."""
+        inside = group.folder and self.source.startswith(("hf:", "ms:"))
+        return f"{self.source}/{group.folder}" if inside else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,12 @@ class PlannedModel:
     auto_tags: Sequence[str]
     facts: Facts
     family: str | None
+    told: Mapping[str, object] = field(default_factory=dict)
+    """What its source says of it."""
+    notes: str = ""
+    pinned: bool = False
+    replaces: ModelId | None = None
+    """The model whose place it takes."""
 
     @property
     def size_bytes(self) -> int:
@@ -108,32 +141,43 @@ def plan_add(library: Library, sources: Sequence[str], options: AddOptions) -> A
     Raises BadInput, NotFound or Failed for a source that cannot be added at all, Refused for a
     model of which a part is missing.
     """
-    check_tags(options.tags)
-    category = library.taxonomy.resolve(options.category) if options.category else None
     models: list[PlannedModel] = []
     skipped: list[Skipped] = []
     for source in sources:
         found = look(source, own_folders(library))
-        skipped += found.skipped
-        groups, left_out = groups_of(found, whole=options.name is not None)
-        skipped += left_out
-        for group in groups:
-            plan = _plan_group(library, found, group, options, category, alone=len(groups) == 1)
-            if isinstance(plan, Skipped):
-                skipped.append(plan)
-            else:
-                models.append(plan)
+        plan = plan_found(library, found, options)
+        skipped += plan.skipped
+        models += plan.models
     models = list({tuple(f.source for f in model.files): model for model in models}.values())
     if not models:
         raise BadInput(f"there is no model in {', '.join(sources)}", _why_none(skipped))
     if options.name is not None:
-        if len(models) > 1:
-            raise BadInput(
-                f"--name names one model, and these are {len(models)}", "add them one by one"
-            )
-        models = [_named(library, models[0], options.name)]
+        models = [named(library, models, options.name)]
     if options.move:
         _check_movable(models, [paths.absolute(source) for source in sources])
+    return AddPlan(tuple(models), tuple(skipped), options.move, options.seal)
+
+
+def plan_found(
+    library: Library, found: Found, options: AddOptions, origin: Origin | None = None
+) -> AddPlan:
+    """Say which models these files make; none, perhaps. ``origin`` tells of fetched ones.
+
+    Raises as ``plan_add``. Names are those of the files: the name of ``options`` is not applied.
+    """
+    check_tags(options.tags)
+    category = library.taxonomy.resolve(options.category) if options.category else None
+    models: list[PlannedModel] = []
+    skipped = list(found.skipped)
+    groups, left_out = groups_of(found, whole=options.name is not None and origin is None)
+    skipped += left_out
+    for group in groups:
+        alone = len(groups) == 1
+        plan = _plan_group(library, found, group, options, category, origin, alone=alone)
+        if isinstance(plan, Skipped):
+            skipped.append(plan)
+        else:
+            models.append(plan)
     return AddPlan(tuple(models), tuple(skipped), options.move, options.seal)
 
 
@@ -143,13 +187,14 @@ def _plan_group(
     group: Group,
     options: AddOptions,
     category: str | None,
+    origin: Origin | None,
     *,
     alone: bool,
 ) -> PlannedModel | Skipped:
     """Plan one model; among others, one that cannot be added is left out and not an error."""
     try:
         _check_complete(group)
-        model = _plan_model(library, found, group, options, category)
+        model = _plan_model(library, found, group, options, category, origin)
     except ModelfsError as error:
         if alone:
             raise
@@ -199,6 +244,7 @@ def _plan_model(
     group: Group,
     options: AddOptions,
     category: str | None,
+    origin: Origin | None,
 ) -> PlannedModel:
     base = f"{group.folder}/" if group.folder else ""
     files: list[PlannedFile] = []
@@ -209,12 +255,18 @@ def _plan_model(
         source = found.files[member]
         with explained(f"{source} cannot be read"), open_source(source) as opened:
             sample = sample_hash(opened.fd, opened.size_bytes)
-            known = bool(blobs.candidates(library.catalog, opened.size_bytes, sample))
-            files.append(PlannedFile(source, path, opened.size_bytes, known))
+            held = origin.held.get(member) if origin else None
+            staged = origin.staged.get(member) if origin else None
+            known = bool(held or blobs.candidates(library.catalog, opened.size_bytes, sample))
+            size_bytes = opened.size_bytes
+            files.append(PlannedFile(source, path, size_bytes, known, held=held, staged=staged))
             headers.append(SourceFile(path, opened.size_bytes, opener(source)))
     verdict = identified(found, group, headers).within(library.taxonomy)
     files = [replace(file, data_start=verdict.data_starts.get(file.path)) for file in files]
-    origin = found.root / group.folder
+    place = found.root / group.folder
+    local = f"local:{_shown(place if len(files) > 1 else files[0].source)}"
+    told = origin.told if origin else {}
+    tags = dict.fromkeys([*verdict.auto_tags, *told_tags(told)])
     extension = split_extension(files[0].path)[1] if len(files) == 1 else ""
     return PlannedModel(
         name=legal_name(suggested_name(found, group)),
@@ -224,12 +276,15 @@ def _plan_model(
         category_by="user" if category else "guess",
         reason="you said so" if category else verdict.reason,
         confidence="sure" if category else verdict.confidence,
-        source=f"local:{_shown(origin if len(files) > 1 else files[0].source)}",
+        source=origin.source_of(group) if origin else local,
         files=tuple(files),
         tags=tuple(options.tags),
-        auto_tags=tuple(tag for tag in verdict.auto_tags if check_tag(tag) is None),
-        facts=verdict.facts,
+        auto_tags=tuple(tag for tag in tags if check_tag(tag) is None),
+        facts=with_told(verdict.facts, told),
         family=verdict.family,
+        told=told,
+        notes=options.notes,
+        pinned=options.pinned,
     )
 
 
@@ -263,6 +318,12 @@ def _numbered(above: str, name: str, is_taken: Callable[[str], bool]) -> str:
     return free
 
 
-def _named(library: Library, model: PlannedModel, name: str) -> PlannedModel:
+def named(library: Library, models: Sequence[PlannedModel], name: str) -> PlannedModel:
+    """Return the one model that is to have a name; raises BadInput for several, or a taken one."""
+    if len(models) > 1:
+        raise BadInput(
+            f"--name names one model, and these are {len(models)}", "add them one by one"
+        )
+    model = models[0]
     free = free_name(library, model.extension, name)
     return replace(model, name=free, name_is_asked=True)

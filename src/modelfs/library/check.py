@@ -8,12 +8,13 @@ pages is left alone: only a rebuild touches it.
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 from modelfs import durable
 from modelfs.catalog import blobs, changes, models
-from modelfs.catalog.records import BlobRecord, State
+from modelfs.catalog.records import NOT_HERE, BlobRecord, State
 from modelfs.errors import NoSpace
 from modelfs.hashing import Digests
 from modelfs.library import rows
@@ -38,13 +39,15 @@ def look(library: Library, summary: CheckSummary) -> Iterator[Checked]:
 def look_at_blobs(library: Library, summary: CheckSummary) -> Iterator[Checked]:
     """Check that every blob is there with its size and mode, and record what is not."""
     for blob in blobs.everything(library.catalog):
+        if _was_let_go(library, blob):
+            continue
         summary.looked_at += 1
         there = _occupant(library, blob)
         finding = scrub.look(library.store, blob.id, blob.size_bytes)
         checked = None
         if finding is not None:
             checked = _act(library, finding, blob, there)
-        elif blob.state == "missing":
+        elif blob.state in NOT_HERE:
             checked = _reappeared(library, blob)
         if checked is not None:
             yield checked
@@ -70,7 +73,8 @@ def read(
     if not sound:
         return
     started = time.monotonic()
-    chosen = list(blobs.everything(library.catalog, unsealed=unsealed_only))
+    everything = blobs.everything(library.catalog, unsealed=unsealed_only)
+    chosen = [blob for blob in everything if not _was_let_go(library, blob)]
     total, done = sum(blob.size_bytes for blob in chosen), 0
     for number, blob in enumerate(chosen):
         if max_time_s is not None and time.monotonic() - started >= max_time_s:
@@ -160,20 +164,33 @@ def _settle(
     sha256 = digests.sha256
     if sha256 is not None and blob.sha256 is not None and sha256 != blob.sha256:
         return Finding(blob.id, "data", "its bytes no longer fit its SHA-256 seal")
-    with library.catalog.write():
+    known = blobs.get(library.catalog, blob.id)
+    heals = known is not None and known.state != "ok"
+    # Where nothing is deleted: what was read may have been evicted since it was opened.
+    with library.store.entering() if heals else nullcontext(), library.catalog.write():
         blobs.set_checked(library.catalog, blob.id, sha256, digests.data)
-        blobs.set_state(library.catalog, blob.id, "ok")
+        if heals and library.store.has(blob.id, blob.size_bytes):
+            blobs.set_state(library.catalog, blob.id, "ok")
     summary.sealed += sha256 is not None and blob.sha256 is None
     return None
 
 
+def _was_let_go(library: Library, blob: BlobRecord) -> bool:
+    """Say whether a blob is away because somebody evicted it, and so is no finding."""
+    return blob.state == "remote" and not os.path.lexists(library.store.path(blob.id))
+
+
 def _reappeared(library: Library, blob: BlobRecord) -> Checked | None:
-    with library.catalog.write():
+    # Where nothing is deleted: an eviction commits first, and takes the file away second.
+    with library.store.entering(), library.catalog.write():
         known = blobs.get(library.catalog, blob.id)
-        if known is None or known.state != "missing":  # healed or gone since it was listed
+        if known is None or known.state not in NOT_HERE:  # healed or gone since it was listed
+            return None
+        if not library.store.has(blob.id, blob.size_bytes):
             return None
         blobs.set_state(library.catalog, blob.id, "ok")
-    finding = Finding(blob.id, "back", "its file was gone and is back")
+    was = "was gone and is back" if known.state == "missing" else "was to be evicted and is here"
+    finding = Finding(blob.id, "back", f"its file {was}")
     return Checked(finding, "listed as whole again; verify --data reads it", _names(library, blob))
 
 
@@ -194,6 +211,8 @@ def _act(
     with library.store.deleting():
         known = blobs.get(library.catalog, blob.id)
         if known is None or not _holds(library, finding, blob, there):
+            return None
+        if finding.kind == "missing" and known.state == "remote":  # evicted since it was listed
             return None
         if finding.kind == "mode":
             scrub.mend_mode(library.store, blob.id)
@@ -230,9 +249,12 @@ def _record(library: Library, finding: Finding, blob: BlobRecord) -> str:
     # What was set aside as damaged is gone from its place, and damaged is still what it is.
     lost = finding.kind == "missing" and blob.state != "damaged"
     state: State = "missing" if lost else "damaged"
-    with library.catalog.write():
-        blobs.set_state(library.catalog, blob.id, state)
     action = "its files answer EIO; add the same file again to heal it"
+    if blob.state == "remote":  # of these bytes nothing is lost: the source has them
+        action = "its model can be fetched again"
+    else:
+        with library.catalog.write():
+            blobs.set_state(library.catalog, blob.id, state)
     if finding.kind in ("size", "data") and os.path.lexists(library.store.path(blob.id)):
         # Safety: recorded as damaged, kept in quarantine, never deleted here.
         set_aside(library.store, blob.id)

@@ -1,14 +1,17 @@
 """Collecting what nothing names: blobs without a model, and what died on its way in."""
 
+import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from modelfs.catalog import blobs
+from modelfs import locks
+from modelfs.catalog import blobs, jobs
+from modelfs.fetch.partial import PartialFiles, partial_of, remove_dead
 from modelfs.library.library import Library, require_store
 from modelfs.progress import Progress, Report, silent
 from modelfs.store import sweep
@@ -18,6 +21,7 @@ from modelfs.types import BlobId
 _BATCH = 64
 """Deletions for which the store's lock is held at a time: milliseconds."""
 
+Measure = Callable[[os.stat_result], int]
 Reason = Literal["unnamed", "unknown", "left over", "quarantined"]
 
 
@@ -70,7 +74,17 @@ def _blobs(library: Library, grace_s: float) -> list[Leftover]:
 def _staging(library: Library, grace_s: float) -> list[Leftover]:
     with library.store.deleting():
         dead = list(sweep.dead_staging(library.store, grace_s))
-    return [Leftover("left over", size_bytes, path=path) for path, size_bytes in dead]
+    wanted = jobs.keys(library.catalog)
+    return [
+        Leftover("left over", size_bytes, path=path)
+        for path, size_bytes in dead
+        if not _is_wanted(partial_of(path), wanted)
+    ]
+
+
+def _is_wanted(files: PartialFiles | None, wanted: Set[str]) -> bool:
+    """Say whether a transfer goes on, or a job may go on with it."""
+    return files is not None and (files.key in wanted or locks.is_held(files.part))
 
 
 def _quarantine(library: Library) -> list[Leftover]:
@@ -93,9 +107,12 @@ def collect(library: Library, plan: CollectionPlan, report: Report = silent) -> 
         library, [leftover.blob for leftover in plan.leftovers if leftover.blob], report
     )
     for leftover in plan.leftovers:
-        if leftover.path is not None:
+        partial = partial_of(leftover.path) if leftover.path is not None else None
+        if partial is not None:
+            freed += remove_dead(library.store, partial)
+        elif leftover.path is not None:
             # Safety: staging without a living owner, or a damaged copy that has been replaced.
-            freed += _unlink(leftover.path)
+            freed += unlink(leftover.path)
     return freed
 
 
@@ -105,14 +122,14 @@ def delete_blobs(library: Library, chosen: Sequence[BlobId], report: Report = si
     for start in range(0, len(chosen), _BATCH):
         report(Progress("deleting", "blobs", start, len(chosen), "things"))
         for path in _withdraw_batch(library, chosen[start : start + _BATCH]):
-            freed += _unlink(path)
+            freed += unlink(path)
     return freed
 
 
-def _unlink(path: Path) -> int:
+def unlink(path: Path, measure: Measure = sweep.freed_bytes) -> int:
     """Remove one name and return what came free; nothing when another ``gc`` was faster."""
     try:
-        freed = sweep.freed_bytes(path.lstat())
+        freed = measure(path.lstat())
         path.unlink()
     except FileNotFoundError:
         return 0

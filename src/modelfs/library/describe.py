@@ -10,6 +10,7 @@ from modelfs.catalog import models
 from modelfs.catalog.filters import Filter
 from modelfs.catalog.records import FileRecord, ModelRecord
 from modelfs.errors import NotFound
+from modelfs.library import watching
 from modelfs.library.kinship import Family, Relative, relatives
 from modelfs.library.library import Library
 from modelfs.units import format_time
@@ -203,11 +204,12 @@ def library_numbers(library: Library) -> dict[str, object]:
     return {
         "models": counts.models,
         "damaged_models": counts.damaged,
+        "remote_models": counts.remote,
         "logical_bytes": counts.logical_bytes,
         "physical_bytes": counts.physical_bytes,
         "trash_bytes": counts.trash_bytes,
         "store": str(library.paths.root),
         "free_bytes": durable.free_bytes(library.paths.root),
         "reserve_bytes": library.store.reserve_bytes,
-        "jobs": [],
+        "jobs": [watching.document(each) for each in watching.active(library)],
     }

@@ -12,8 +12,6 @@ from modelfs.library.library import Library
 from modelfs.store.source import check_regular
 from modelfs.store.trouble import explain, explained
 
-_REMOTE = ("hf", "http", "https", "ollama", "civitai")
-
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -42,12 +40,6 @@ def look(source: str, own: Sequence[Path] = ()) -> Found:
     if not source or "\0" in source:
         raise BadInput("a path is not empty and has no NUL in it")
     root = paths.absolute(source)
-    kind = source.partition(":")[0]
-    if kind in _REMOTE and not root.exists():
-        raise BadInput(
-            f"{source} is not a path, and this version fetches nothing",
-            "download it, then add the file or folder",
-        )
     _refuse_own(own, root, source)
     with explained(f"{source} cannot be read"):
         status = os.stat(root)

@@ -9,14 +9,17 @@ from typing import Literal
 from modelfs import durable
 from modelfs.catalog import changes, models
 from modelfs.catalog.filters import Condition, Filter
+from modelfs.catalog.records import DAMAGE
 from modelfs.errors import ModelfsError
 from modelfs.library import rows
 from modelfs.library.check import clear, look_at_blobs
 from modelfs.library.checked import Checked, CheckSummary, whom
 from modelfs.library.collect import plan_collection
+from modelfs.library.leftover_jobs import plan_clearing
 from modelfs.library.library import Library
 from modelfs.library.rows import REBUILD
 from modelfs.library.snapshots import snapshots
+from modelfs.library.watching import listed
 from modelfs.units import format_count, format_size, format_time
 
 Verdict = Literal["ok", "warning", "problem"]
@@ -66,7 +69,7 @@ def _space(library: Library) -> Check:
         "ok" if free > reserve else "warning",
         f"{format_size(free)} free, {format_size(reserve)} kept in reserve",
         "nothing is added once only the reserve is left",
-        "" if free > reserve else "modelfs trash empty, modelfs gc",
+        "" if free > reserve else "modelfs trash empty, modelfs gc, modelfs evict",
     )
 
 
@@ -132,7 +135,7 @@ _CLOCK_SLACK_S = 60.0
 
 
 def _damaged(library: Library) -> Check:
-    bad = models.find(library.catalog, Filter([Condition("state", ("damaged", "missing"))]))
+    bad = models.find(library.catalog, Filter([Condition("state", DAMAGE)]))
     names = ", ".join(model.entry_name for model in bad[:5])
     return Check(
         "damage",
@@ -156,6 +159,28 @@ def _leftovers(library: Library) -> Check:
     )
 
 
+def _jobs(library: Library) -> Check:
+    states: list[str] = [each.job.state for each in listed(library)]
+    stopped = [state for state in states if state in _STOPPED]
+    left = plan_clearing(library)
+    counts = [(stopped.count(state), state) for state in _STOPPED]
+    found = [f"{format_count(count, 'job')} {state}" for count, state in counts if count]
+    if left.partials:
+        files = format_count(len(left.partials), "partial file")
+        found.append(f"{files} that nobody goes on with, {format_size(left.freed_bytes)}")
+    mends = ["modelfs jobs resume"] if stopped else []
+    mends += ["modelfs jobs clean"] if left.partials else []
+    return Check(
+        "jobs",
+        "warning" if found else "ok",
+        ", ".join(found) or "none that stopped",
+        "what has come takes space until it is gone on with, or cleaned",
+        ", ".join(mends),
+    )
+
+
+_STOPPED = ("paused", "failed")
+
 _CHECKS = {
     "store": _store,
     "free space": _space,
@@ -163,6 +188,7 @@ _CHECKS = {
     "blobs": _blobs,
     "damage": _damaged,
     "leftovers": _leftovers,
+    "jobs": _jobs,
     "snapshots": _snapshots,
     "clock": _clock,
 }

@@ -3,24 +3,30 @@
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from modelfs import config, durable, locks, paths
-from modelfs.catalog import categories, changes
+from modelfs.catalog import categories, changes, models
 from modelfs.catalog.database import Catalog
+from modelfs.catalog.records import ModelRecord
 from modelfs.config import Settings
 from modelfs.errors import BadInput, CatalogBusy, Damaged, NotFound
 from modelfs.identify import Taxonomy, load_taxonomy
 from modelfs.layouts import Layout, fill, load_layouts
 from modelfs.library.snapshots import keep_snapshot
 from modelfs.paths import StorePaths
+from modelfs.progress import Report, silent
 from modelfs.store import BlobStore
 from modelfs.types import ModelId
 from modelfs.views import STORES, Placer
+
+if TYPE_CHECKING:
+    from modelfs.library.handle import Fetch
 
 
 class Library:
@@ -77,6 +83,79 @@ class Library:
     def placer(self) -> Placer:
         """What says where each model appears."""
         return Placer(self.layouts, fill, STORES, str(self.mountpoint))
+
+    def fetch(
+        self,
+        source: str,
+        progress: Report = silent,
+        *,
+        variants: Sequence[str] = (),
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        name: str | None = None,
+        category: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> "Fetch":
+        """Begin to fetch from an address and return at once; ``progress`` is called from a thread.
+
+        The handle's ``wait`` gives the models and raises what went wrong.
+        """
+        from modelfs.fetch.listing import Wishes
+        from modelfs.library.addition import AddOptions
+        from modelfs.library.handle import Fetch
+
+        wishes = Wishes(tuple(variants), False, tuple(include), tuple(exclude))
+        options = AddOptions(name, category, tuple(tags))
+        return Fetch(self.paths.root, source, progress, wishes, options)
+
+    def is_cached(self, address: str) -> bool:
+        """Say whether a whole model of this address is here, without asking the network."""
+        from modelfs.library.cached import cached
+
+        return bool(cached(self, address))
+
+    def cached_models(self) -> list[ModelRecord]:
+        """Return the living models that came from the network."""
+        from modelfs.library.cached import cached_models
+
+        return cached_models(self)
+
+    def size(self) -> int:
+        """Return what the library takes on disk, in bytes; each blob counts once."""
+        return models.summary(self.catalog).physical_bytes
+
+    def remove(self, name: str) -> ModelRecord:
+        """Move a model to the trash, by its name; raises NotFound, Refused for a pinned one."""
+        from modelfs.library import removal, select
+
+        model = select.one(self, name)
+        removal.remove(self, removal.plan_removal(self, [model]))
+        return model
+
+    def clear(self) -> list[ModelRecord]:
+        """Move everything to the trash that came from the network and is not pinned."""
+        from modelfs.library import removal
+
+        going = [model for model in self.cached_models() if not model.pinned]
+        removal.remove(self, removal.plan_removal(self, going))
+        return going
+
+    def evict_to_fit(self, free_bytes: int) -> int:
+        """Let go of what can be fetched again, least used first, until so much is free.
+
+        Returns the bytes that came free: fewer than needed, where no more may go.
+        """
+        from modelfs.library import eviction
+
+        plan = eviction.plan_to_fit(self, free_bytes, is_open=eviction.open_now(self))
+        return eviction.evict(self, plan, is_open=eviction.open_now(self))
+
+    def evict_older_than(self, age_s: float) -> int:
+        """Let go of what can be fetched again and was not used for so long; return bytes freed."""
+        from modelfs.library import eviction
+
+        plan = eviction.plan_older_than(self, age_s, is_open=eviction.open_now(self))
+        return eviction.evict(self, plan, is_open=eviction.open_now(self))
 
 
 def open_library(store: Path | None = None, *, read_only: bool = False) -> Library:

@@ -16,6 +16,7 @@ from modelfs import config, durable, locks
 from modelfs.catalog import blobs, changes, models, remains
 from modelfs.catalog.database import Catalog
 from modelfs.catalog.filters import Condition, Filter
+from modelfs.catalog.records import DAMAGE
 from modelfs.catalog.remains import Remains
 from modelfs.errors import ModelfsError, Refused
 from modelfs.library import rows
@@ -179,12 +180,15 @@ def _losses(
 
 
 def _settle_states(library: Library) -> list[str]:
-    """Record which blobs are there; return the models that lack some."""
+    """Record which blobs are there; return the models that lack some which nobody let go."""
     with library.catalog.write():
         for blob in list(blobs.everything(library.catalog)):
-            if blob.state == "ok" and not library.store.has(blob.id, blob.size_bytes):
+            there = library.store.has(blob.id, blob.size_bytes)
+            if blob.state == "ok" and not there:
                 blobs.set_state(library.catalog, blob.id, "missing")
-    lacking = Filter([Condition("state", ("damaged", "missing"))])
+            elif blob.state == "remote" and there:
+                blobs.set_state(library.catalog, blob.id, "ok")
+    lacking = Filter([Condition("state", DAMAGE)])
     return [model.entry_name for model in models.find(library.catalog, lacking)]
 
 

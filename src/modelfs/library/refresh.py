@@ -5,16 +5,17 @@ What a person chose stays: a category set by hand, tags typed, tags taken off.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from modelfs import identify
-from modelfs.catalog import changes, edit, kinship
+from modelfs.catalog import changes, edit, kinship, models
 from modelfs.catalog.records import ModelRecord, facts_row
 from modelfs.identify import Identification
 from modelfs.library.gathering import words_of_source
 from modelfs.library.library import Library
 from modelfs.library.select import renewed
+from modelfs.library.told import told_tags, with_told
 from modelfs.names import check_tag
 from modelfs.progress import Progress, Report, silent
 from modelfs.types import BlobId, SourceFile
@@ -96,7 +97,10 @@ def _look(library: Library, model: ModelRecord) -> Refreshed:
     kept = model.category_by == "user"
     typed = set(model.tags) - set(model.auto_tags)
     unwanted = changes.untagged(library.catalog, model.id) | typed
-    tags = [tag for tag in verdict.auto_tags if check_tag(tag) is None and tag not in unwanted]
+    told = models.told(library.catalog, model.id)
+    verdict = replace(verdict, facts=with_told(verdict.facts, told))
+    said = dict.fromkeys([*verdict.auto_tags, *told_tags(told)])
+    tags = [tag for tag in said if check_tag(tag) is None and tag not in unwanted]
     return Refreshed(model, verdict, model.category if kept else verdict.category, tags)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from modelfs.catalog import blobs, edit
-from modelfs.catalog.records import ModelRecord
+from modelfs.catalog.records import NOT_HERE, ModelRecord
 from modelfs.errors import Refused
 from modelfs.library.collect import delete_blobs
 from modelfs.library.library import Library
@@ -49,10 +49,11 @@ def plan_removal(library: Library, chosen: Sequence[ModelRecord]) -> RemovalPlan
     if not chosen:
         return RemovalPlan((), frozenset(), 0, 0)
     freed = blobs.only_in(library.catalog, [model.id for model in chosen])
-    everything = {file.blob: file.size_bytes for model in chosen for file in model.files}
-    freed_bytes = sum(blob.size_bytes for blob in freed if blob.state != "missing")
-    shared = sum(everything.values()) - sum(blob.size_bytes for blob in freed)
+    files = (file for model in chosen for file in model.files)
+    everything = {file.blob: file.size_bytes for file in files if file.state not in NOT_HERE}
+    freed_bytes = sum(blob.size_bytes for blob in freed if blob.state not in NOT_HERE)
     going = frozenset(blob.id for blob in freed)
+    shared = sum(size for blob, size in everything.items() if blob not in going)
     return RemovalPlan(tuple(chosen), going, freed_bytes, shared)
 
 

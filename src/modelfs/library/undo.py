@@ -1,13 +1,14 @@
 """Taking back the latest change of a model, from what the change log kept of it."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from modelfs.catalog import changes, edit, models
 from modelfs.catalog.records import Change, ModelRecord
 from modelfs.errors import NotFound, Refused
-from modelfs.library import categories
+from modelfs.library import categories, replacing
 from modelfs.library.library import Library
 from modelfs.store.outward import is_back, put_back
 from modelfs.types import BlobId
@@ -33,6 +34,8 @@ def undo(library: Library, change: Change) -> str:
     model = models.get(library.catalog, [change.model]).get(change.model)
     if model is None:
         raise NotFound("the model of that change is gone for good")
+    if change.action == "evict":
+        raise _evicted(model)
     later = [c for c in changes.after(library.catalog, change.id) if c.model == change.model]
     if any(_touches(c) & _touches(change) for c in later):
         raise Refused(f"{model.entry_name} has changed again since", "undo the later change first")
@@ -40,6 +43,13 @@ def undo(library: Library, change: Change) -> str:
         return _return_originals(library, change, model)
     with library.catalog.write():
         return _apply(library, change, model)
+
+
+def _evicted(model: ModelRecord) -> Refused:
+    if model.state == "remote":
+        how = f"modelfs restore {shlex.quote(model.entry_name)}"
+        return Refused(f"the bytes of {model.entry_name} are not here", f"fetch them again: {how}")
+    return Refused(f"{model.entry_name} is here again", "there is nothing to take back")
 
 
 def _take_back_category(library: Library, change: Change) -> str:
@@ -75,7 +85,7 @@ def _are_back(library: Library, originals: Mapping[str, tuple[BlobId, int]]) -> 
 
 def _touches(change: Change) -> set[str]:
     keys = set(change.before or {}) | set(change.after or {})
-    return {"trashed_at"} if change.action == "add" else keys
+    return {"trashed_at"} if change.action in ("add", "update") else keys
 
 
 def _apply(library: Library, change: Change, model: ModelRecord) -> str:
@@ -86,6 +96,8 @@ def _apply(library: Library, change: Change, model: ModelRecord) -> str:
                 raise Refused(f"pinned: {model.entry_name}", "modelfs unpin it first")
             edit.trash(catalog, model)
             return f"{model.entry_name} is in the trash"
+        case "update":
+            return replacing.take_back(library, change, model)
         case "rm":
             if edit.entry_taken(catalog, model.name, model.extension):
                 raise Refused(f"another model is called {model.entry_name} now", "rename it first")

@@ -23,8 +23,8 @@ def rm(
 def _freed_and_shared(plain: PlainLibrary, chosen: Sequence[PlainModel]) -> list[int]:
     going = plain.only_in(model.id for model in chosen)
     everything = {data for model in chosen for data in model.files.values()}
-    freed = sum(len(data) for data in going if plain.states[data] != "missing")
-    return [freed, sum(map(len, everything - going))]
+    here = {data for data in everything if plain.states[data] != "missing"}
+    return [sum(map(len, here & going)), sum(map(len, here - going))]
 
 
 def restore(plain: PlainLibrary, ids: Sequence[int], remembered: bool = False) -> object:
