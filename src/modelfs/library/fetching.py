@@ -55,8 +55,9 @@ def create_job(
     """
     check_space(library, {f.key: f.size_bytes for f in plan.files if f.held is None})
     listing, options = plan.listing, plan.options
+    title = public_address(plan.text)
     request = {
-        "text": public_address(plan.text),
+        "text": title,
         "source": listing.source,
         "title": listing.title,
         "told": {
@@ -80,7 +81,7 @@ def create_job(
         begun = _same(library, request, {file.path for file in files})
         if begun is None:
             return create(
-                library.catalog, kind, plan.text, request, files, state=state, total_bytes=total
+                library.catalog, kind, title, request, files, state=state, total_bytes=total
             )
     if queued:
         requeue(library, begun)
