@@ -7,9 +7,11 @@ import struct
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from core.conftest import content, make_library, write
 from fetch.standin.hub import StandInHub
+from identify.builders import gguf
 from modelfs.catalog import jobs, models
 from modelfs.errors import Cancelled, NotFound, Refused
 from modelfs.fetch.listing import Wishes
@@ -308,3 +310,27 @@ def test_an_evicted_model_comes_back_from_where_it_was_with_the_same_files(
     assert library.is_cached("hf:maker/x-GGUF:Q8_0")
     assert not library.is_cached("hf:maker/x-GGUF:Q4_K_M")
     assert [each.id for each in library.cached_models()] == [added.model.id]
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "gguf"])
+def test_the_hash_of_the_tensors_is_made_while_they_come(
+    library: Library, hub: StandInHub, tmp_path: Path, kind: str
+) -> None:
+    """A header of more than a block, whose end is only known when it is here."""
+    data = content("weights", 3 << 20)
+    if kind == "gguf":
+        words = [f"token {number}" for number in range(100_000)]
+        values = {"general.architecture": "llama", "tokenizer.ggml.tokens": words}
+        whole = gguf(values, [("w", [3 << 18], 0)], data_bytes=len(data))
+        whole = whole[: -len(data)] + data
+    else:
+        header = {"w": {"dtype": "U8", "shape": [len(data)], "data_offsets": [0, len(data)]}}
+        text = json.dumps(header | {"__metadata__": {"x": "y" * (2 << 20)}}).encode()
+        whole = struct.pack("<Q", len(text)) + text + data
+    assert len(whole) > len(data) + (1 << 20)
+    hub.repository("a/one", {f"one.{kind}": whole})
+    (added,) = fetched(library, "hf:a/one")
+    ((start, digest),) = library.catalog.rows(
+        "SELECT data_start, data_hash FROM blob WHERE id = ?", [added.model.files[0].blob]
+    )
+    assert whole[start:] == data and digest == xxhash.xxh3_128_hexdigest(data)

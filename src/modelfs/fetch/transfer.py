@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ import xxhash
 from modelfs import durable
 from modelfs.errors import AccessDenied, Cancelled, ModelfsError, Unreachable
 from modelfs.fetch.body import pieces
+from modelfs.fetch.data_hash import DataHash
 from modelfs.fetch.listing import RemoteFile
 from modelfs.fetch.partial import BLOCK_BYTES, Partial
 from modelfs.fetch.throttle import Throttle
@@ -53,6 +54,8 @@ class Arrived:
 
     digests: Digests
     git_sha1: str
+    data_start: int | None = None
+    """From where the hash of the tensors goes."""
 
 
 class Transfer:
@@ -365,16 +368,19 @@ class Transfer:
         hasher = Hasher(seal=True)
         git = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
         wants_git = self._remote.git_sha1 is not None and self._remote.sha256 is None
+        data = DataHash(self._remote.path, self._partial.fd, size_bytes)
         buffer = memoryview(bytearray(BLOCK_BYTES))
         for index in range(self._partial.blocks):
             block = self._partial.read(index, buffer)
             if block is None:
                 return None
             hasher.update(block)
+            data.update(block)
             if wants_git:
                 git.update(block)
             self.hashed_bytes += len(block)
-        return Arrived(hasher.digests(), git.hexdigest() if wants_git else "")
+        digests = replace(hasher.digests(), data=data.digest)
+        return Arrived(digests, git.hexdigest() if wants_git else "", data.start)
 
     def _is_promised(self, arrived: Arrived) -> bool:
         """Say whether a digest was promised and this is it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from modelfs.identify.names import is_unfinished, quant_from_name, sidecars, telling_name
     from modelfs.identify.rules import Confidence
     from modelfs.identify.taxonomy import Category, Taxonomy, load_taxonomy
-    from modelfs.identify.weights import may_need_others, needs
+    from modelfs.identify.weights import early_data_start, may_need_others, needs
 
 # Every command needs the taxonomy, few need a reader: these are loaded when they are asked for.
 _HOMES = {
@@ -24,7 +24,7 @@ _HOMES = {
     **dict.fromkeys(("is_unfinished", "quant_from_name", "sidecars", "telling_name"), "names"),
     "Confidence": "rules",
     **dict.fromkeys(("Category", "Taxonomy", "load_taxonomy"), "taxonomy"),
-    **dict.fromkeys(("may_need_others", "needs"), "weights"),
+    **dict.fromkeys(("early_data_start", "may_need_others", "needs"), "weights"),
 }
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Skip",
     "Taxonomy",
     "companions",
+    "early_data_start",
     "group",
     "identify",
     "is_unfinished",

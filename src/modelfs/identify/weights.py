@@ -85,6 +85,22 @@ def _data_starts(
             yield file.path, start
 
 
+def early_data_start(file: SourceFile, here_bytes: int) -> int | None:
+    """Return where the tensors begin in a file of which only so much is here yet.
+
+    None where that is not known yet, or the file keeps them in no one piece. What lies behind may
+    be anything. An ``OSError`` from opening it is passed on.
+    """
+    start = None
+    if file.path.endswith(".safetensors"):
+        with file.open() as handle:
+            start = safetensors.data_start(handle.read(9), file.size_bytes)
+    elif file.path.endswith(".gguf"):
+        start = read_header(file).data_start
+    known = start is not None and 0 < start <= here_bytes
+    return start if known and file.size_bytes - (start or 0) >= LEAST_DATA_BYTES else None
+
+
 def _read_shards(files: Sequence[SourceFile], main: SourceFile) -> Iterator[tuple[str, Reading]]:
     shard = shard_of(main.path)
     present = {file.path: file for file in files}

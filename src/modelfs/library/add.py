@@ -275,8 +275,16 @@ def _enter(intake: Intake, piece: _Piece) -> NewFile:
         piece.sha256,
         piece.source.mtime_ns,
         piece.planned.data_start,
-        piece.staged.digests.data if piece.staged is not None else None,
+        _data_hash(piece),
     )
+
+
+def _data_hash(piece: _Piece) -> str | None:
+    """Return the hash of the tensors, if it was made from where they begin."""
+    staged = piece.staged
+    if staged is None or staged.data_start != piece.planned.data_start:
+        return None
+    return staged.digests.data
 
 
 def _same_model(library: Library, files: Sequence[NewFile]) -> ModelRecord | None:

@@ -77,5 +77,6 @@ def _staged(arrival: Arrival) -> Staged:
         digests=arrival.arrived.digests,
         fd=arrival.partial.fd,
         path=arrival.path,
+        data_start=arrival.arrived.data_start,
         is_kept=True,
     )

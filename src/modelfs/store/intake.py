@@ -40,6 +40,8 @@ class Staged:
     """Set by ``enter``."""
     is_new: bool = False
     """Whether ``enter`` brought bytes that the store did not have."""
+    data_start: int | None = None
+    """From where ``digests.data`` goes."""
     is_kept: bool = False
     """Whether somebody else owns the descriptor, and the file if it is not entered."""
     judged: dict[BlobId, tuple["_Verdict", "_Identity"]] = field(default_factory=dict)
@@ -92,6 +94,7 @@ class Intake:
         with explained(f"{source.path} cannot be copied into {self._store.paths.root}"):
             path, fd = new_file(self._store, "add")
             staged = Staged(source.size_bytes, sample, Digests("", None), fd, path)
+            staged.data_start = data_start
             self._open.append(staged)
             staged.digests = self._fill(source, fd, seal=seal, data_start=data_start)
             source.check_unchanged()
@@ -124,6 +127,7 @@ class Intake:
             digests = self._hash(source.fd, source, seal=seal, data_start=data_start)
             source.check_unchanged()
         staged = Staged(source.size_bytes, sample, digests, os.dup(source.fd), None, source)
+        staged.data_start = data_start
         self._open.append(staged)
         return staged
 
