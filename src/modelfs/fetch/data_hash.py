@@ -55,6 +55,5 @@ class DataHash:
             hasher.update(piece[: read_exactly(self._fd, piece, offset)])
 
     def _opened(self) -> BinaryIO:
-        file = open(os.dup(self._fd), "rb")
-        file.seek(0)  # both descriptors have one position
-        return file
+        os.lseek(self._fd, 0, os.SEEK_SET)  # both descriptors have one position
+        return open(os.dup(self._fd), "rb")
