@@ -42,14 +42,16 @@ def _fetch(place: Place, base: str, folder: Path) -> float:
     return float(json.loads(done.stdout)["seconds"])
 
 
-def _curl(place: Place, base: str, folder: Path, *options: str) -> float:
+def _curl(place: Place, base: str, folder: Path, *options: str, synced: bool = False) -> float:
     names = [file.name for file in sorted(folder.iterdir()) if file.suffix != ".sha256"]
     target = place.root / "curl"
     target.mkdir()
     for name in names:
         place.lay(folder / name)
     urls = [word for name in names for word in ("-o", str(target / name), f"{base}/{name}")]
-    seconds = place.run(["curl", "--silent", "--fail", *options, *urls])
+    sync = 'curl "$@" && sync *' if synced else 'exec curl "$@"'
+    command = ["sh", "-c", f'cd "$0" && {sync}', target, "--silent", "--fail", *options, *urls]
+    seconds = place.run(command)
     shutil.rmtree(target)
     return seconds
 
@@ -70,6 +72,7 @@ def _large(place: Place) -> Iterator[Sequence[Side]]:
         yield (
             Side(OURS, lambda: _fetch(place, base, folder)),
             Side("curl", lambda: _curl(place, base, folder)),
+            Side("curl, synced", lambda: _curl(place, base, folder, synced=True)),
             Side("bare SHA-256 pass", lambda: _sha256(place, file)),
         )
     shutil.rmtree(folder)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,9 +87,9 @@ class CountingPartial:
     def __getattr__(self, name: str) -> object:
         return getattr(self._opened, name)
 
-    def finish(self, index: int, digest: str) -> None:
+    def finish(self, index: int, digest: str, pieces: Sequence[memoryview] = ()) -> None:
         self.written += 1
-        self._opened.finish(index, digest)
+        self._opened.finish(index, digest, pieces)
 
 
 @pytest.fixture

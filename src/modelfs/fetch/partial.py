@@ -9,7 +9,7 @@ The holder of the file's lock is the one who fetches it; everybody else waits fo
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from modelfs.store.trouble import explained
 
 BLOCK_BYTES = 1 << 20
 """What is lost of each connection when the program is killed."""
+_FRESH_BLOCKS = 16
+"""So many of them are kept in memory for hashing, where they come in their order."""
 _MISSING, _CLAIMED, _SAID, _DONE = range(4)
 _DISK_BLOCK_BYTES = 512
 """stat(2): of st_blocks, whatever the file system."""
@@ -106,6 +108,10 @@ class Partial:
         self._journal = journal
         self._states = bytearray(-(-size_bytes // BLOCK_BYTES))
         self._changed = threading.Condition()
+        self._fresh: dict[int, list[memoryview]] = {}
+        """Blocks that came a moment ago and are about to be read: they are not read back."""
+        self._reading = 0
+        """The block that is read next."""
         self.stopped = False
         self.done_bytes = 0
         """Bytes that are here, those too that only the journal says are right."""
@@ -233,43 +239,72 @@ class Partial:
 
     def is_here(self, index: int) -> bool:
         """Say whether a block has come."""
-        return self._states[index] in (_SAID, _DONE)
+        return index < len(self._states) and self._states[index] in (_SAID, _DONE)
 
     def write(self, index: int, at: int, piece: memoryview) -> None:
         """Put some bytes of a claimed block at their place; raises OSError."""
         durable.write_at(self.fd, piece, index * BLOCK_BYTES + at)
 
-    def finish(self, index: int, digest: str) -> None:
-        """Say that all bytes of a claimed block are written; ``digest`` is their XXH3-64."""
+    def finish(self, index: int, digest: str, pieces: Sequence[memoryview] = ()) -> None:
+        """Say that all bytes of a claimed block are written; ``digest`` is their XXH3-64.
+
+        ``pieces`` are these bytes, for the one who reads them next.
+        """
         self._journal.add(index, digest)
         with self._changed:
             self._states[index] = _DONE
             self.done_bytes += self.length(index)
+            if pieces and 0 <= index - self._reading < _FRESH_BLOCKS:
+                self._fresh[index] = list(pieces)
             self._changed.notify_all()
 
-    def read(self, index: int, buffer: memoryview) -> memoryview | None:
-        """Wait for a block and return its bytes, read into ``buffer``; None when stopped.
+    def read(self, index: int, buffer: memoryview) -> Sequence[memoryview] | None:
+        """Wait for a block and return its bytes, perhaps in ``buffer``; None when stopped.
 
-        A block of which only the journal says that it is right is checked, and waited for again
-        when it is not.
+        Blocks are read in their order. One of which only the journal says that it is right is
+        checked, and waited for again when it is not.
         """
         block = buffer[: self.length(index)]
         while True:
             with self._changed:
+                self._reading = index
+                self._changed.notify_all()
                 while not self.stopped and not self.is_here(index):
                     self._changed.wait()
                 if self.stopped:
                     return None
                 is_checked = self._states[index] == _DONE
+                fresh = self._fresh.pop(index, None)
+            if fresh is not None:
+                return fresh
             is_right = read_exactly(self.fd, block, index * BLOCK_BYTES) == len(block)
             if is_right and not is_checked:
                 is_right = xxhash.xxh3_64_hexdigest(block) == self._journal.hashes[index]
             with self._changed:
                 self._states[index] = _DONE if is_right else _MISSING
                 if is_right:
-                    return block
+                    return [block]
                 self.done_bytes -= len(block)
                 self._changed.notify_all()
+
+    def wait_for_reader(self, index: int) -> None:
+        """Wait while a block that is to be written is far before the one that is read.
+
+        Not while that one is still to come: nobody else might bring it.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self.stopped
+                    or index - self._reading < _FRESH_BLOCKS
+                    or not self.is_here(self._reading)
+                )
+            )
+
+    def is_waited_for(self) -> bool:
+        """Say whether the one who reads has nothing to read: the line is slower than hashing."""
+        with self._changed:
+            return not self.is_here(self._reading)
 
     def wait_until_stopped(self, timeout_s: float) -> None:
         """Wait so long, or until stopped."""
@@ -285,7 +320,8 @@ class Partial:
         self._journal.forget_all()
         with self._changed:
             self._states = bytearray(len(self._states))
-            self.done_bytes, self.stopped = 0, False
+            self._fresh.clear()
+            self.done_bytes, self.stopped, self._reading = 0, False, 0
 
     def stop(self) -> None:
         """Make every wait end."""

@@ -37,7 +37,9 @@ log = logging.getLogger(__name__)
 PART_BYTES = 16 << 20
 """The least that a request asks for, of a file that has so much: its round trip must not matter."""
 _LARGEST_PART_BYTES = 256 << 20
-_SMALL_BYTES = 8 << 20
+_LOOK_S = 0.02
+_STARVED_LOOKS = 5
+"""So often a connection more is found needed before it joins: a tenth of a second each."""
 _ATTEMPTS = 8
 """So often a connection may fail without having brought a block."""
 _LINKS_TRIED = 3
@@ -92,12 +94,13 @@ class Transfer:
         """Where the bytes were found behind redirects: a link that may expire."""
         self._quiet_until = 0.0
         """Before then the server wants no request from any connection."""
+        self._joined = 1
+        """How many connections have begun."""
         self._only: threading.Thread | None = None
         """The one that fetches, from a server that knows no ranges."""
         self._error: BaseException | None = None
         self._answers: set[httpx2.Response] = set()
         self._lock = threading.Lock()
-        self.hashed_bytes = 0
 
     @property
     def done_bytes(self) -> int:
@@ -129,8 +132,8 @@ class Transfer:
         count = 1 if is_here else max(1, min(self._connections, wanted))
         work = self._copy_blocks if is_here else self._fetch_parts
         with ThreadPoolExecutor(count) as workers:
-            for _ in range(count):
-                workers.submit(self._guarded, work)
+            for number in range(count):
+                workers.submit(self._guarded, work, number)
             try:
                 with explained(f"{self._partial.files.part} cannot be read"):
                     arrived = self._follow()
@@ -151,18 +154,20 @@ class Transfer:
             self._partial.files.remove()
             raise
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[[int], None], number: int) -> None:
         """Run a connection's work; its first error ends the others'."""
         try:
             with explained(f"{self._remote.path} cannot be written"):
-                work()
+                work(number)
         except BaseException as error:  # whatever it is, ``run`` waits for it
             with self._lock:
                 self._error = self._error or error
             self.stop()
 
-    def _fetch_parts(self) -> None:
+    def _fetch_parts(self, number: int) -> None:
+        """Fetch what is missing over one connection; the first begins, others join if it helps."""
         failures = 0
+        self._wait_until_needed(number)
         while claimed := self._partial.claim(self._part_blocks()):
             try:
                 if not self._is_wanted():
@@ -178,7 +183,19 @@ class Transfer:
             finally:
                 self._partial.release(claimed)
 
-    def _copy_blocks(self) -> None:
+    def _wait_until_needed(self, number: int) -> None:
+        """Wait until the connections before this one do not bring bytes as fast as they are hashed.
+
+        One that does brings them in their order, so that none is read back from the file.
+        """
+        starved = 0
+        while number > 0 and starved < number * _STARVED_LOOKS and not self._partial.stopped:
+            self._partial.wait_until_stopped(_LOOK_S)
+            starved += self._partial.is_waited_for()
+        with self._lock:
+            self._joined = max(self._joined, number + 1)
+
+    def _copy_blocks(self, _: int) -> None:
         """Take the blocks from a file of this machine, or from memory."""
         whole = io.BytesIO(self._content) if self._content is not None else None
         with whole or open(self._copy or "", "rb") as file:
@@ -331,6 +348,7 @@ class Transfer:
         """
         partial = self._partial
         index, at, hasher = blocks.start, 0, xxhash.xxh3_64()
+        fresh: list[memoryview] = []
         wanted = index in claimed or partial.claim_this(index)
         try:
             for piece in body:
@@ -343,13 +361,16 @@ class Transfer:
                         raise self._not_as_promised("more came than that")
                     part = view[: partial.length(index) - at]
                     if wanted:
+                        if at == 0 and self._joined == 1:
+                            partial.wait_for_reader(index)
                         partial.write(index, at, part)
                         hasher.update(part)
+                        fresh.append(part)
                     at, view = at + len(part), view[len(part) :]
                     if at == partial.length(index):
                         if wanted:
-                            partial.finish(index, hasher.hexdigest())
-                        index, at, hasher = index + 1, 0, xxhash.xxh3_64()
+                            partial.finish(index, hasher.hexdigest(), fresh)
+                        index, at, hasher, fresh = index + 1, 0, xxhash.xxh3_64(), []
                         wanted = index in claimed or (
                             index < blocks.stop and partial.claim_this(index)
                         )
@@ -371,14 +392,14 @@ class Transfer:
         data = DataHash(self._remote.path, self._partial.fd, size_bytes)
         buffer = memoryview(bytearray(BLOCK_BYTES))
         for index in range(self._partial.blocks):
-            block = self._partial.read(index, buffer)
-            if block is None:
+            pieces_of_block = self._partial.read(index, buffer)
+            if pieces_of_block is None:
                 return None
-            hasher.update(block)
-            data.update(block)
-            if wants_git:
-                git.update(block)
-            self.hashed_bytes += len(block)
+            for piece in pieces_of_block:
+                hasher.update(piece)
+                data.update(piece)
+                if wants_git:
+                    git.update(piece)
         digests = replace(hasher.digests(), data=data.digest)
         return Arrived(digests, git.hexdigest() if wants_git else "", data.start)
 
