@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -370,3 +371,35 @@ def opens_relative() -> bool:
     store = BlobStore(StorePaths(Path(".")))
     opened = Partial.open(store, PartialFiles(store.paths.staging, "key"), SIZE_BYTES, SHA256)
     return opened is not None and opened.done_bytes == SIZE_BYTES
+
+
+def test_what_an_earlier_attempt_left_holds_up_no_connection(tmp_path: Path) -> None:
+    """It is hashed while the rest comes, over as many connections as help."""
+    files, size_bytes = PartialFiles(tmp_path, "long"), 200 * BLOCK
+    store = Place(tmp_path).store
+    with closing(opened_anew(store, files, size_bytes)) as first:
+        for index in range(150):
+            assert first.claim_this(index)
+            first.finish(index, "0" * 16)
+    with closing(opened_anew(store, files, size_bytes)) as again:
+        assert again.claim(1).start == 150
+        again.wait_for_reader(150)
+        assert again.needs_more(), "nothing near is to come"
+    with closing(opened_anew(store, PartialFiles(tmp_path, "new"), size_bytes)) as fresh:
+        assert fresh.needs_more(), "nothing is here"
+        for index in fresh.claim(20)[:18]:
+            fresh.finish(index, "0" * 16)
+        assert not fresh.needs_more(), "it keeps up"
+        waiting = threading.Thread(target=fresh.wait_for_reader, args=[18])
+        waiting.start()
+        waiting.join(0.05)
+        assert waiting.is_alive(), "two blocks too early"
+        fresh.stop()
+        waiting.join(10)
+        assert not waiting.is_alive()
+
+
+def opened_anew(store: BlobStore, files: PartialFiles, size_bytes: int) -> Partial:
+    found = Partial.open(store, files, size_bytes, SHA256)
+    assert found is not None
+    return found

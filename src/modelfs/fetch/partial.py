@@ -27,6 +27,7 @@ BLOCK_BYTES = 1 << 20
 """What is lost of each connection when the program is killed."""
 _FRESH_BLOCKS = 16
 """So many of them are kept in memory for hashing, where they come in their order."""
+_FAR_BLOCKS = 4 * _FRESH_BLOCKS
 _MISSING, _CLAIMED, _SAID, _DONE = range(4)
 _DISK_BLOCK_BYTES = 512
 """stat(2): of st_blocks, whatever the file system."""
@@ -288,23 +289,29 @@ class Partial:
                 self._changed.notify_all()
 
     def wait_for_reader(self, index: int) -> None:
-        """Wait while a block that is to be written is far before the one that is read.
+        """Wait while a block that is to be written is somewhat before the one that is read.
 
-        Not while that one is still to come: nobody else might bring it.
+        Not while that one is still to come: nobody else might bring it. Not far before it either:
+        what lies between came in an earlier attempt, and is hashed while the rest comes.
         """
         with self._changed:
             self._changed.wait_for(
                 lambda: (
                     self.stopped
-                    or index - self._reading < _FRESH_BLOCKS
+                    or not _FRESH_BLOCKS <= index - self._reading < _FAR_BLOCKS
                     or not self.is_here(self._reading)
                 )
             )
 
-    def is_waited_for(self) -> bool:
-        """Say whether the one who reads has nothing to read: the line is slower than hashing."""
+    def needs_more(self) -> bool:
+        """Say whether another connection would help the one who reads.
+
+        He has nothing to read, as the line is slower than hashing; or so much that was here before
+        that nobody has to bring it in order.
+        """
         with self._changed:
-            return not self.is_here(self._reading)
+            near = self._states[self._reading : self._reading + _FAR_BLOCKS]
+            return not self.is_here(self._reading) or not (_MISSING in near or _CLAIMED in near)
 
     def wait_until_stopped(self, timeout_s: float) -> None:
         """Wait so long, or until stopped."""

@@ -191,7 +191,7 @@ class Transfer:
         starved = 0
         while number > 0 and starved < number * _STARVED_LOOKS and not self._partial.stopped:
             self._partial.wait_until_stopped(_LOOK_S)
-            starved += self._partial.is_waited_for()
+            starved += self._partial.needs_more()
         with self._lock:
             self._joined = max(self._joined, number + 1)
 
