@@ -87,9 +87,7 @@ def add(
         str | None,
         typer.Option(metavar="SIZE", help="The most to fetch in a second: 5MB."),
     ] = None,
-    background: Annotated[
-        bool, options.flag("--background", help="Fetch in the background: see modelfs jobs.")
-    ] = False,
+    background: options.Background = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.Json = False,

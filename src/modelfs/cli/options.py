@@ -42,6 +42,9 @@ Yes = Annotated[
     bool,
     flag("--yes", "-y", help="Do not ask. Needed when there is no terminal."),
 ]
+Background = Annotated[
+    bool, flag("--background", help="Fetch in the background: see modelfs jobs.")
+]
 Query = Annotated[
     str | None,
     typer.Option(

@@ -56,9 +56,7 @@ def update(
     everything: Annotated[
         bool, options.flag("--all", help="Every model that is outdated.")
     ] = False,
-    background: Annotated[
-        bool, options.flag("--background", help="Fetch in the background: see modelfs jobs.")
-    ] = False,
+    background: options.Background = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.Json = False,
