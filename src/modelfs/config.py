@@ -11,6 +11,7 @@ from modelfs.errors import BadInput, Failed
 from modelfs.units import parse_duration, parse_size
 
 AUTO = "auto"
+_READ_PATHS = (AUTO, "served", "links")
 _XET = (AUTO, "always", "never")
 _AUTO_RESERVE_SHARE = 0.03
 _AUTO_RESERVE_BYTES = 2 << 30
@@ -33,6 +34,9 @@ class Settings:
     xet: str = AUTO
     """Which files of the hub come by way of its Xet storage: ``auto`` (over 50 GB), ``always`` or
     ``never``."""
+    read_path: str = AUTO
+    """How the mount's files are read: ``auto`` (passthrough where it can be had), ``served`` or
+    ``links``."""
     allow_other: bool = False
     """Let other users of the machine read the mount."""
 
@@ -90,6 +94,10 @@ def _check(settings: Settings, key: str) -> None:
         raise BadInput(f"{key}: {error}") from error
     if settings.xet not in _XET:
         raise BadInput(f"xet is one of {', '.join(_XET)}, not {settings.xet!r}")
+    if settings.read_path not in _READ_PATHS:
+        raise BadInput(
+            f"read_path is one of {', '.join(_READ_PATHS)}, not {settings.read_path!r}"
+        )
     if settings.mount and not settings.mount.startswith(("/", "~")):
         raise BadInput(f"mount must be an absolute path, not {settings.mount!r}")
 

@@ -13,11 +13,21 @@ import pytest
 from modelfs.fs import mountinfo
 from modelfs.fs.launch import start, stop
 from modelfs.fs.state import MountState, mount_state
-from modelfs.library import Library, create_library, select
+from modelfs.library import Library, create_library, select, settings
 from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
 
 DEADLINE_S = 20.0
+
+BOTH_WAYS = ("auto", "served")
+"""A module that names this ``READ_PATHS`` has its tests run with the kernel reading and without."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of a module with a mount in all the ways that the module asks for."""
+    paths = getattr(metafunc.module, "READ_PATHS", None)
+    if paths and "read_path" in metafunc.fixturenames:
+        metafunc.parametrize("read_path", paths)
 
 
 def wait_for(condition: Callable[[], object], what: str, timeout_s: float = DEADLINE_S) -> None:
@@ -93,12 +103,19 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+def read_path() -> str:
+    """The setting that says how the mount is read."""
+    return "auto"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_path: str) -> Iterator[Home]:
     store, mountpoint = tmp_path / "store", tmp_path / "models"
     monkeypatch.setenv("MODELFS_LIBRARY", str(store))
     library = create_library(store, mountpoint)
     library.close()
     library = create_library(store, mountpoint)
+    settings.change(library, {"read_path": read_path})
     originals = tmp_path / "originals"
     originals.mkdir()
     made = Home(library, originals)

@@ -12,7 +12,9 @@ from modelfs.catalog.records import ModelRecord
 from modelfs.holders import names_in_use
 from modelfs.library import eviction, select
 
-from .conftest import Home, wait_for
+from .conftest import BOTH_WAYS, Home, wait_for
+
+READ_PATHS = BOTH_WAYS
 
 BIG = 3_000_001
 HUB = f"hf:org/repo@{'0123456789' * 4}"

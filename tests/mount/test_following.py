@@ -15,7 +15,9 @@ from modelfs.library.add import add
 from modelfs.library.addition import AddOptions, plan_add
 from modelfs.library.replacing import aimed
 
-from .conftest import DEADLINE_S, Home, wait_for
+from .conftest import BOTH_WAYS, DEADLINE_S, Home, wait_for
+
+READ_PATHS = BOTH_WAYS
 
 
 def _within_a_second(condition: object, what: str) -> None:

@@ -17,7 +17,9 @@ import pytest
 
 from modelfs.library import settings
 
-from .conftest import Home
+from .conftest import BOTH_WAYS, Home
+
+READ_PATHS = BOTH_WAYS
 
 FILE = "by-category/language/llm/big.gguf"
 FOLDER = "by-category/language/llm"

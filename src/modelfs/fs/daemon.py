@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,13 @@ import trio
 from modelfs import durable, locks
 from modelfs.errors import CatalogBusy, Failed, ModelfsError, Refused
 from modelfs.fs import mountinfo
+from modelfs.fs.connection import Connection, connect
 from modelfs.fs.counting import UseCounter, write_uses
 from modelfs.fs.following import Follower
 from modelfs.fs.invalidation import Invalidator
 from modelfs.fs.known import KnownInodes
 from modelfs.fs.operations import Operations
 from modelfs.fs.readahead import widen
-from modelfs.fs.requests import take_quickly
 from modelfs.fs.sealing import Sealer
 from modelfs.fs.state import write_note
 from modelfs.library import Library, open_library
@@ -44,6 +45,9 @@ _SEAL_S = 1.0
 _STOP_S = 2.0
 _AFTER_A_BUG_S = 5.0
 _DEVICE = Path("/dev/fuse")
+_TASKS = 99
+"""How many requests may be under way. None of the tasks ends before: one that did would leave its
+last reply for the relay's own task to find."""
 
 _TURN_S = 0.0005
 """How long a thread may keep the interpreter when the loop wants it: a tenth of Python's own.
@@ -52,10 +56,13 @@ A request needs the interpreter several times, and would wait as often while a c
 """
 
 
-def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
+def run(
+    store: Path, *, links: bool, allow_other: bool = False, announce: Callable[[Path], None]
+) -> None:
     """Mount the library in ``store`` and serve it until it is unmounted or told to stop.
 
-    ``announce`` is called once the kernel has the mount. Raises ModelfsError when it cannot be.
+    ``links`` and ``allow_other`` have that, whatever the settings say. ``announce`` is called once
+    the kernel has the mount. Raises ModelfsError when it cannot be.
     """
     with ExitStack() as stack:
         library = stack.enter_context(open_library(store))
@@ -64,32 +71,39 @@ def run(store: Path, *, links: bool, announce: Callable[[Path], None]) -> None:
             lock_fd = stack.enter_context(lock)
         except CatalogBusy as error:
             raise Failed("the library is mounted already", "modelfs status says where") from error
-        _mount(library, lock_fd, links, announce)
+        settings = library.settings
+        library.settings = replace(
+            settings,
+            read_path="links" if links else settings.read_path,
+            allow_other=allow_other or settings.allow_other,
+        )
+        _mount(library, lock_fd, announce)
 
 
-def _mount(library: Library, lock_fd: int, links: bool, announce: Callable[[Path], None]) -> None:
-    mountpoint = library.mountpoint
+def _mount(library: Library, lock_fd: int, announce: Callable[[Path], None]) -> None:
+    settings, mountpoint = library.settings, library.mountpoint
     prepare(library, mountpoint)
     sys.setswitchinterval(_TURN_S)
-    take_quickly()
     follower = _first_view(library)
-    operations = Operations(library.store, follower.tree, links=links)
-    write_note(lock_fd, mountpoint, "links" if links else "served")
-    options = {"default_permissions", "ro", "fsname=modelfs", "subtype=modelfs"}
-    if library.settings.allow_other:
-        options.add("allow_other")
+    operations = Operations(library.store, follower.tree, links=settings.read_path == "links")
+    note = partial(write_note, lock_fd, mountpoint)
+    note("", "it is just being mounted")
+    connection = connect(
+        operations,
+        mountpoint,
+        settings.read_path,
+        allow_other=settings.allow_other,
+        log_file=library.paths.mount_log,
+    )
     try:
-        pyfuse3.init(operations, str(mountpoint), options)
-    except RuntimeError as error:
-        raise Failed(
-            f"FUSE does not mount {mountpoint}: {error}",
-            f"its own words are in {library.paths.mount_log}",
-        ) from error
-    log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
-    try:
-        trio.run(_serve, operations, follower, library.paths, mountpoint, announce)
+        note(connection.read_path, connection.told)
+        log.info("mounted at %s, %d models", mountpoint, len(follower.tree.models))
+        log.info("read path: %s (%s)", connection.read_path, connection.told)
+        trio.run(
+            _serve, operations, follower, connection, library.paths, mountpoint, note, announce
+        )
     finally:
-        pyfuse3.close(unmount=True)
+        connection.close()
         follower.close()
         write_uses(library.paths.catalog, operations.uses.take())
         log.info("unmounted")
@@ -135,15 +149,15 @@ def prepare(library: Library, mountpoint: Path) -> None:
 async def _serve(
     operations: Operations,
     follower: Follower,
+    connection: Connection,
     paths: StorePaths,
     mountpoint: Path,
+    note: Callable[[str, str], None],
     announce: Callable[[Path], None],
 ) -> None:
     sealer = Sealer(paths.root)
     sealer.start()
-    invalidator = Invalidator(
-        pyfuse3.invalidate_entry, lambda inode: pyfuse3.invalidate_inode(inode, attr_only=True)
-    )
+    invalidator = Invalidator(*connection.forgetting())
     invalidator.start()
     follow = partial(_follow, operations, follower, invalidator, trio.Lock())
     operations.catch_up = follow
@@ -153,11 +167,24 @@ async def _serve(
         nursery.start_soon(_again_and_again, _POLL_S, follow)
         nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, paths.catalog)
         nursery.start_soon(_again_and_again, _SEAL_S, _want_seals, operations, sealer)
+        if connection.relay is not None:
+            nursery.start_soon(connection.relay.pass_late_replies)
+            nursery.start_soon(_tell_trouble, connection, note)
         announce(mountpoint)
-        await pyfuse3.main()
+        await pyfuse3.main(min_tasks=_TASKS, max_tasks=_TASKS)
         nursery.cancel_scope.cancel()
     invalidator.stop(0)
     sealer.stop(_STOP_S)
+
+
+async def _tell_trouble(connection: Connection, note: Callable[[str, str], None]) -> None:
+    """Keep the note true where files are served that were to be read directly."""
+    said = connection.told
+    while True:
+        await trio.sleep(_COUNT_S)
+        if connection.told != said:
+            said = connection.told
+            note(connection.read_path, said)
 
 
 async def _widen(ready: trio.Event, mountpoint: Path) -> None:

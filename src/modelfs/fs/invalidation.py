@@ -8,11 +8,20 @@ are coalesced: what waits is bounded by what the kernel knows.
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from enum import Enum
 
 log = logging.getLogger(__name__)
 
 Name = tuple[int, bytes]
 """A folder's inode and a name in it."""
+
+
+_MANY = 1000
+"""Above so many names the kernel forgets all of them, if it can: that is one message."""
+
+
+class _All(Enum):
+    NAMES = "all names"
 
 
 class Invalidator:
@@ -22,10 +31,12 @@ class Invalidator:
         self,
         forget_name: Callable[[int, bytes], None],
         forget_attributes: Callable[[int], None],
+        forget_all_names: Callable[[], None] | None = None,
     ) -> None:
         self._forget_name = forget_name
         self._forget_attributes = forget_attributes
-        self._waiting: dict[Name | int, None] = {}
+        self._forget_all_names = forget_all_names
+        self._waiting: dict[Name | int | _All, None] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="invalidate", daemon=True)
@@ -36,8 +47,12 @@ class Invalidator:
 
     def forget(self, names: Iterable[Name], inodes: Iterable[int]) -> None:
         """Ask for names and for attributes of inodes to be forgotten; returns at once."""
+        all_names: dict[Name | int | _All, None] = dict.fromkeys(names)
         with self._changed:
-            self._waiting.update(dict.fromkeys(names))
+            if self._forget_all_names is not None and len(all_names) > _MANY:
+                self._waiting[_All.NAMES] = None
+            else:
+                self._waiting.update(all_names)
             self._waiting.update(dict.fromkeys(inodes))
             self._changed.notify()
 
@@ -60,8 +75,10 @@ class Invalidator:
             try:
                 if isinstance(request, int):
                     self._forget_attributes(request)
-                else:
+                elif isinstance(request, tuple):
                     self._forget_name(*request)
+                elif self._forget_all_names is not None:
+                    self._forget_all_names()
             except FileNotFoundError:
                 pass  # the kernel had nothing cached
             except OSError as error:

@@ -36,7 +36,13 @@ def _nobody(_: Path) -> None:
     """Announce to nobody."""
 
 
-def serve(store: Path, links: bool, announce: Callable[[Path], None] = _nobody) -> None:
+def serve(
+    store: Path,
+    links: bool,
+    announce: Callable[[Path], None] = _nobody,
+    *,
+    allow_other: bool = False,
+) -> None:
     """Mount in this process and return when it is unmounted or told to stop.
 
     ``announce`` is called once the kernel has the mount.
@@ -48,10 +54,10 @@ def serve(store: Path, links: bool, announce: Callable[[Path], None] = _nobody) 
             f"the mount's library cannot be loaded: {error}",
             "install fuse3 (Debian: apt install fuse3 libfuse3-3) and run install.sh again",
         ) from error
-    run(store, links=links, announce=announce)
+    run(store, links=links, allow_other=allow_other, announce=announce)
 
 
-def start(library: Library, links: bool) -> MountState:
+def start(library: Library, links: bool, *, allow_other: bool = False) -> MountState:
     """Mount in a process of its own; return once the mount answers.
 
     Mounted already, it says so. Raises what the process could not do.
@@ -64,18 +70,18 @@ def start(library: Library, links: bool) -> MountState:
                 "modelfs umount, then mount it again",
             )
         return replace(state, already=True)
-    _spawn(library, links)
+    _spawn(library, (["--links"] if links else []) + (["--allow-other"] if allow_other else []))
     return _wait_until_alive(library)
 
 
-def _spawn(library: Library, links: bool) -> None:
+def _spawn(library: Library, options: list[str]) -> None:
     """Start the process and wait for its word: mounted, or why not."""
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "modelfs.fs.process", str(library.paths.root), str(writing)]
     try:
         with open(library.paths.mount_log, "ab") as log:
             subprocess.run(
-                command + (["--links"] if links else []),
+                command + options,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

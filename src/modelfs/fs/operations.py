@@ -140,7 +140,16 @@ class Operations(pyfuse3.Operations):
 
     async def release(self, fh: int) -> None:
         """Close a file."""
-        os.close(self._files.pop(fh).fd)
+        self.drop(fh)
+
+    def descriptor(self, handle: int) -> int | None:
+        """Return what an open file of the store is read from; None for one that is made up."""
+        file = self._files[handle]
+        return file.fd if file.blob is not None else None
+
+    def drop(self, handle: int) -> None:
+        """Close an open file."""
+        os.close(self._files.pop(handle).fd)
 
     async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
         """Take one consistent listing, which the handle keeps."""

@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("store", type=Path)
     parser.add_argument("pipe", type=int)
     parser.add_argument("--links", action="store_true")
+    parser.add_argument("--allow-other", action="store_true")
     arguments = parser.parse_args()
     if os.fork() > 0:  # nothing is open and no thread runs yet; nobody needs to wait for us
         os._exit(0)
@@ -34,6 +35,7 @@ def main() -> None:
         serve(
             arguments.store,
             links=arguments.links,
+            allow_other=arguments.allow_other,
             announce=lambda mountpoint: say({"mounted": str(mountpoint)}),
         )
     except ModelfsError as error:

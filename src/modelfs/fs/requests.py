@@ -2,7 +2,8 @@
 
 pyfuse3 waits with a lock and a wait of trio's, which cost more than most requests. It takes both
 from its own ``trio``, which it lets others replace, as its asyncio layer does. The ones here do
-the same but look first whether the next request is there already: after a reply it often is.
+the same but look first whether the next request is there already: after a reply it often is. With
+a relay they pass its messages on, so that it costs no turn either.
 """
 
 import select
@@ -13,45 +14,29 @@ from typing import Any
 import pyfuse3
 import trio
 
+from modelfs.fs.passthrough.relay import Relay
+
 _TURN_S = 0.002
 """How long requests are taken one behind the other before the loop looks at everything else."""
 
 
-def take_quickly() -> None:
+def take_quickly(relay: Relay | None = None) -> None:
     """Have pyfuse3 wait in this way, from the next ``pyfuse3.main`` on."""
-    pyfuse3.trio = _Trio()  # type: ignore[attr-defined]
+    pyfuse3.trio = _Trio(relay)  # type: ignore[attr-defined]
 
 
 class _Trio:
     """What pyfuse3 uses of trio."""
 
-    def __init__(self) -> None:
-        self.lowlevel = _Lowlevel()
+    def __init__(self, relay: Relay | None) -> None:
+        self.lowlevel = _Lowlevel() if relay is None else _Relayed(relay)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(trio, name)
 
-    class Lock:
-        """A lock that who comes first gets: who just had it need not wait for a turn."""
-
-        def __init__(self) -> None:
-            self._held = False
-            self._waiting = trio.lowlevel.ParkingLot()
-
-        async def __aenter__(self) -> None:
-            while self._held:
-                await self._waiting.park()
-            self._held = True
-
-        async def __aexit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> None:
-            self._held = False
-            # Somebody else waits for requests, should the one that was taken have to wait itself.
-            self._waiting.unpark()
+    def Lock(self) -> "_Lock":
+        """Return what keeps all but one from waiting."""
+        return _Lock(self.lowlevel)
 
 
 class _Lowlevel:
@@ -64,12 +49,69 @@ class _Lowlevel:
     def __getattr__(self, name: str) -> Any:
         return getattr(trio.lowlevel, name)
 
-    async def wait_readable(self, fd: int) -> None:
-        """Return when there is a request: at once if there is, and this turn is not over."""
+    def pass_replies(self) -> None:
+        """Nothing stands between: libfuse itself writes to the device."""
+
+    def take(self, fd: int) -> bool:
+        """Say whether there is a request."""
         if self._poll is None:
             self._poll = select.poll()
             self._poll.register(fd, select.POLLIN)
-        if time.monotonic() < self._turn_ends and self._poll.poll(0):
+        return bool(self._poll.poll(0))
+
+    async def wait_readable(self, fd: int) -> None:
+        """Return when there is a request: at once if there is, and this turn is not over."""
+        if time.monotonic() < self._turn_ends and self.take(fd):
             return
-        await trio.lowlevel.wait_readable(fd)
+        await self._wait(fd)
         self._turn_ends = time.monotonic() + _TURN_S
+
+    async def _wait(self, fd: int) -> None:
+        await trio.lowlevel.wait_readable(fd)
+
+
+class _Relayed(_Lowlevel):
+    """The same where a relay has the device; pyfuse3's descriptor is then its socket."""
+
+    def __init__(self, relay: Relay) -> None:
+        super().__init__()
+        self._relay = relay
+        self.pass_replies = relay.pass_replies  # type: ignore[method-assign]
+
+    def take(self, fd: int) -> bool:
+        """Bring a request to the socket; False when there is none."""
+        return self._relay.take()
+
+    async def _wait(self, fd: int) -> None:
+        await trio.lowlevel.checkpoint()
+        while not self._relay.take():
+            await trio.lowlevel.wait_readable(self._relay.device)
+
+    def notify_closing(self, fd: int) -> None:
+        """Have who waits for a request end."""
+        trio.lowlevel.notify_closing(self._relay.device)
+
+
+class _Lock:
+    """A lock that who comes first gets: who just had it need not wait for a turn."""
+
+    def __init__(self, lowlevel: _Lowlevel) -> None:
+        self._lowlevel = lowlevel
+        self._held = False
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    async def __aenter__(self) -> None:
+        self._lowlevel.pass_replies()  # whoever comes here has just answered
+        while self._held:
+            await self._waiting.park()
+        self._held = True
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._held = False
+        # Somebody else waits for requests, should the one that was taken have to wait itself.
+        self._waiting.unpark()

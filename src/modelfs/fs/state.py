@@ -17,19 +17,14 @@ class MountState:
     mounted: bool
     mountpoint: Path | None = None
     read_path: str | None = None
-    """``served`` or ``links``."""
+    """``passthrough``, ``served`` or ``links``."""
     read_path_reason: str = ""
+    """Why it is that one, in the mount's words."""
     pid: int | None = None
     already: bool = False
     """For ``start``: it was mounted before."""
     problem: str = ""
     """Why it is not usable although something is there."""
-
-
-REASONS = {
-    "served": "modelfs answers every read itself, from the page cache where it can",
-    "links": "every file is a link into the store, so reads do not pass modelfs at all",
-}
 
 
 _PROBLEMS: dict[mountinfo.Answer, str] = {
@@ -51,12 +46,11 @@ def mount_state(paths: StorePaths) -> MountState:
     if mountpoint is None or not mountinfo.mounts_at(mountpoint):
         return MountState(False, problem="it is just being mounted or unmounted")
     answer = mountinfo.answers(mountpoint)
-    read_path = str(note["read_path"])
     return MountState(
         mounted=answer == "alive",
         mountpoint=mountpoint,
-        read_path=read_path,
-        read_path_reason=REASONS.get(read_path, ""),
+        read_path=str(note["read_path"]),
+        read_path_reason=str(note.get("read_path_reason", "")),
         pid=int(str(note["pid"])),
         problem=_PROBLEMS[answer],
     )
@@ -71,8 +65,10 @@ def read_note(paths: StorePaths) -> dict[str, object]:
     return note if isinstance(note, dict) and {"pid", "read_path"} <= note.keys() else {}
 
 
-def write_note(lock_fd: int, mountpoint: Path, read_path: str) -> None:
-    """Say in the lock file that this process mounts there."""
-    text = json.dumps({"pid": os.getpid(), "mountpoint": str(mountpoint), "read_path": read_path})
-    os.ftruncate(lock_fd, 0)
-    os.pwrite(lock_fd, text.encode(), 0)
+def write_note(lock_fd: int, mountpoint: Path, read_path: str, reason: str) -> None:
+    """Say in the lock file that this process mounts there, and how it is read."""
+    note = {"pid": os.getpid(), "mountpoint": str(mountpoint)}
+    text = json.dumps({**note, "read_path": read_path, "read_path_reason": reason}).encode()
+    # Never empty in between, and what a longer one left behind it is cut off.
+    os.pwrite(lock_fd, text + b" " * 512, 0)
+    os.ftruncate(lock_fd, len(text))
