@@ -46,6 +46,7 @@ system_packages=(
     fuse3 libfuse3-dev pkg-config gcc python3 python3-dev python3-venv # to build and to mount
     strace                                                            # crashes at a chosen system call
     attr util-linux e2fsprogs xfsprogs btrfs-progs                    # file systems in loop files
+    systemd                                                           # to run the units, in namespaces
 )
 
 install_system_packages() {
@@ -125,7 +126,7 @@ if [[ $only_tests == no ]]; then
     check ruff format --check --quiet .
     check mypy --strict src
     check lint-imports --no-logo
-    check shellcheck install.sh test.sh .ci/run benchmarks/run.sh
+    check shellcheck install.sh test.sh .ci/run benchmarks/run.sh tests/service/boot.sh
 fi
 
 # All of them, in a process for each core; what the caller names, in one.

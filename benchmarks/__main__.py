@@ -5,19 +5,15 @@ Exits 1 when a bar is not held or a pair could not be measured, 2 on a command t
 
 import argparse
 import json
-import os
-import platform
-import re
-import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import adding, fetching, peers, reading, starting, table
+from benchmarks import adding, fetching, machine, peers, reading, starting, table
+from benchmarks.arguments import names, size
+from benchmarks.machine import available_memory_bytes
 from benchmarks.pair import Pair, Result, measure
-from benchmarks.place import Failure, Place, available_memory_bytes
+from benchmarks.place import Failure, Place, taken
 
 PAIRS: list[Pair] = [*starting.PAIRS, *adding.PAIRS, *reading.PAIRS, *fetching.PAIRS]
 
@@ -26,30 +22,13 @@ _SHARE_OF_MEMORY = 5
 """The source, its copy and what a mount caches of it must all stay in memory, with room left."""
 _LEAST_ROUNDS = 5
 _COPIES_ON_DISK = 4
-_INTERRUPTED = 130
-
-
-def _size(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMGT]?)(i?)B?", text, re.IGNORECASE)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"not a size: {text!r} (try 1GB)")
-    number, prefix, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " "))
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    known = [pair.name for pair in PAIRS]
-    for name in names:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"no pair {name!r}; there are {', '.join(known)}")
-    return names
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/run.sh", description=__doc__)
-    parser.add_argument("--size", type=_size, help="bytes of the file, as 1GB; default by memory")
-    parser.add_argument("--only", type=_names, metavar="NAME,…", help="only these pairs")
+    known = names([pair.name for pair in PAIRS], "pair")
+    parser.add_argument("--size", type=size, help="bytes of the file, as 1GB; default by memory")
+    parser.add_argument("--only", type=known, metavar="NAME,…", help="only these pairs")
     parser.add_argument("--rounds", type=int, default=_LEAST_ROUNDS, help="how often; default 5")
     parser.add_argument("--cold", action="store_true", help="read sources from the disk")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
@@ -63,23 +42,16 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Measure what was asked for; return the exit code."""
     arguments = _arguments()
-    # However it ends, what is mounted and written must go with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_INTERRUPTED))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(_INTERRUPTED))
     size_bytes = arguments.size or min(_LARGEST_BYTES, available_memory_bytes() // _SHARE_OF_MEMORY)
     pairs = [pair for pair in PAIRS if not arguments.only or pair.name in arguments.only]
-    with tempfile.TemporaryDirectory(prefix="modelfs-bench-", dir=arguments.folder) as folder:
-        if shutil.disk_usage(folder).free < _COPIES_ON_DISK * size_bytes:
-            _say(f"{folder} has no room for {_COPIES_ON_DISK} times {size_bytes} bytes")
-            return 2
-        place = Place(Path(folder), size_bytes, cold=arguments.cold)
-        facts = _facts(place, arguments.rounds)
-        _say("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
-        try:
+    try:
+        with taken(arguments.folder, size_bytes, _COPIES_ON_DISK, cold=arguments.cold) as place:
+            facts = _facts(place, arguments.rounds)
+            _say("\n".join(f"{key}: {value}" for key, value in facts.items()) + "\n")
             results = _measured(pairs, place, arguments.rounds)
-        except Failure as failure:
-            _say(f"failed: {failure}")
-            return 2
+    except Failure as failure:
+        _say(f"failed: {failure}")
+        return 2
     sys.stdout.write(table.drawn(results) + "\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(table.document(results, facts), indent=2) + "\n")
@@ -104,10 +76,7 @@ def _facts(place: Place, rounds: int) -> dict[str, object]:
         "size_bytes": place.size_bytes,
         "sources": "on disk only" if place.cold else "in memory (page cache)",
         "rounds": rounds,
-        "kernel": platform.release(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "peers": peers.versions(),
+        **machine.facts(),
     }
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.pair import OURS, Bar, Pair, Side
-from benchmarks.place import Failure, Place, write_weights
+from benchmarks.place import Failure, Place
+from benchmarks.weights import write_weights
 
 _HERE = Path(__file__).parent
 _SMALL_FILES = 16

@@ -1,6 +1,6 @@
 """Make a library of invented models: names, tags, sources and files as people have them.
 
-Usage: python -m benchmarks.generate MODELS STORE
+Usage: python -m benchmarks.generate [--sealed] MODELS STORE
 
 A tenth of the models are the size of whole repositories, so there are about ten files a model.
 Every blob is a real file of a few bytes under its true name: ``modelfs verify --data`` finds the
@@ -8,6 +8,7 @@ library sound. Only its sizes are small. The same number gives the same library.
 """
 
 import argparse
+import hashlib
 import itertools
 import os
 import random
@@ -151,8 +152,9 @@ def _llm(family: str, size: str, form: str, quant: str) -> Facts:
 class Generator:
     """Writes invented models into a library; each name once, each content once."""
 
-    def __init__(self, library: Library, seed: int) -> None:
+    def __init__(self, library: Library, seed: int, *, sealed: bool = False) -> None:
         self._library = library
+        self._sealed = sealed
         self._chance = random.Random(seed)
         self._names: set[str] = set()
         self._made: dict[str, NewFile] = {}
@@ -208,13 +210,14 @@ class Generator:
             sample = hashing.sample_hash(fd, len(data))
         finally:
             os.close(fd)
-        return NewFile(path, blob, len(data), sample, None, 1_700_000_000 * 10**9 + len(data))
+        sha256 = hashlib.sha256(data).hexdigest() if self._sealed else None
+        return NewFile(path, blob, len(data), sample, sha256, 1_700_000_000 * 10**9 + len(data))
 
 
-def generate(library: Library, count: int, seed: int = 1) -> int:
+def generate(library: Library, count: int, seed: int = 1, *, sealed: bool = False) -> int:
     """Fill an empty library with ``count`` models; return how many files they have."""
     files = 0
-    models = Generator(library, seed).models(count)
+    models = Generator(library, seed, sealed=sealed).models(count)
     while batch := list(itertools.islice(models, MODELS_PER_TRANSACTION)):
         with library.catalog.write():
             for model in batch:
@@ -228,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", type=int)
     parser.add_argument("store", type=Path)
+    parser.add_argument("--sealed", action="store_true", help="with the SHA-256 of every blob")
     arguments = parser.parse_args()
     store: Path = arguments.store.absolute()
     if store.exists():
@@ -236,7 +240,7 @@ def main() -> None:
     os.environ["MODELFS_LIBRARY"] = str(store)
     started = time.monotonic()
     with create_library(store, store.with_name(store.name + "-mount")) as library:
-        files = generate(library, arguments.models)
+        files = generate(library, arguments.models, sealed=arguments.sealed)
     took_s = time.monotonic() - started
     sys.stdout.write(f"{arguments.models} models, {files} files in {took_s:.1f} s\n")
 

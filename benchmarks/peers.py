@@ -1,5 +1,6 @@
 """The programs that modelfs is measured against: which are here, and in which version."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ DEBIAN_PACKAGES = {
     "git-annex": "git-annex",
     "bindfs": "bindfs",
     "mergerfs": "mergerfs",
+    "rclone": "rclone",
+    "fio": "fio",
     "mkfs.xfs": "xfsprogs",
     "curl": "curl",
 }
@@ -26,6 +29,13 @@ def need(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
             raise Missing(f"no {program}: install {DEBIAN_PACKAGES.get(program, program)}")
+
+
+def need_modules(*names: str) -> None:
+    """Raise Missing unless this Python has all of these."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise Missing(f"no {name}: install it beside modelfs")
 
 
 def need_fuse() -> None:
@@ -49,5 +59,5 @@ def versions() -> dict[str, str]:
             command = [program, *_VERSION_OPTIONS.get(program, ["--version"])]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             said = (done.stdout or done.stderr).strip().splitlines()
-            found[program] = said[0].removeprefix(program).strip() if said else "unknown"
+            found[program] = said[0].removeprefix(program).strip(" -") if said else "unknown"
     return found

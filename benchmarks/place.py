@@ -4,22 +4,43 @@ A child gets a home and a library inside the folder, and an environment without 
 one Python down and not another's program.
 """
 
-import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
+from benchmarks.weights import write_weights
+
 _CHUNK_BYTES = 8 << 20
 _XDG = ("CONFIG", "DATA", "CACHE", "STATE")
+_INTERRUPTED = 130
 _UNWANTED = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "MODELFS_LIBRARY")
 
 
 class Failure(Exception):
     """A command of a side failed: there is nothing to compare."""
+
+
+@contextmanager
+def taken(folder: Path | None, size_bytes: int, copies: int, *, cold: bool) -> "Iterator[Place]":
+    """Make a place with room for so many copies of the source, and take it away at the end.
+
+    Raises Failure when there is no room.
+    """
+    # However it ends, what is mounted and written must go with it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(_INTERRUPTED))
+    with tempfile.TemporaryDirectory(prefix="modelfs-bench-", dir=folder) as root:
+        if shutil.disk_usage(root).free < copies * size_bytes:
+            raise Failure(f"{root} has no room for {copies} times {size_bytes} bytes")
+        yield Place(Path(root), size_bytes, cold=cold)
 
 
 class Place:
@@ -49,16 +70,20 @@ class Place:
 
     def run(self, command: Sequence[str | Path], *, store: Path | None = None) -> float:
         """Run a command to its end and return its seconds; raise Failure if it fails."""
-        environment = self.library(store or self.store)
         begun = time.perf_counter()
+        self.output(command, store=store)
+        return time.perf_counter() - begun
+
+    def output(self, command: Sequence[str | Path], *, store: Path | None = None) -> str:
+        """Run a command to its end and return what it wrote; raise Failure if it fails."""
+        environment = self.library(store or self.store)
         done = subprocess.run(
             command, env=environment, cwd=self.root, capture_output=True, text=True, check=False
         )
-        seconds = time.perf_counter() - begun
         if done.returncode:
             words = " ".join(map(str, command))
             raise Failure(f"{words}: exit code {done.returncode}\n{done.stderr.strip()}")
-        return seconds
+        return done.stdout
 
     def settle(self) -> None:
         """Have everything written, so that no side pays for what the one before left."""
@@ -81,27 +106,7 @@ class Place:
         return self.source
 
 
-def write_weights(path: Path, size_bytes: int) -> None:
-    """Write a safetensors file of about ``size_bytes`` random bytes, durably."""
-    tensor = {"dtype": "U8", "shape": [size_bytes], "data_offsets": [0, size_bytes]}
-    header = json.dumps({"weights": tensor}).encode()
-    with open(path, "wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        for offset in range(0, size_bytes, _CHUNK_BYTES):
-            file.write(os.urandom(min(_CHUNK_BYTES, size_bytes - offset)))
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def modelfs(*arguments: str | Path) -> list[str | Path]:
     """Return the command that a person would type, of this Python's modelfs."""
     command = Path(sys.executable).with_name("modelfs")
     return [*([command] if command.exists() else [sys.executable, "-m", "modelfs"]), *arguments]
-
-
-def available_memory_bytes() -> int:
-    """Return what the kernel says new work may use."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0

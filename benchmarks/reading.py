@@ -4,15 +4,15 @@ The blob is in memory for all sides. A mount is made anew before each first read
 cache is empty; the second read follows the first at once.
 """
 
-import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from benchmarks import peers
+from benchmarks.library import Shelved, library
+from benchmarks.mounting import mounted
 from benchmarks.pair import OURS, Bar, Pair, Side
 from benchmarks.place import Place, modelfs
 
@@ -25,35 +25,12 @@ def _read(place: Place, file: Path) -> float:
     return place.run(["dd", f"if={file}", "of=/dev/null", "bs=1M", "status=none"])
 
 
-Mounting = Callable[[Place, Path, Path], AbstractContextManager[Path]]
-"""Shows a blob below a mountpoint, and gives the path to read."""
-
-
-@contextmanager
-def _ours(place: Place, blob: Path, mountpoint: Path) -> Iterator[Path]:
-    place.run(modelfs("mount"))
-    try:
-        found = (mountpoint / "by-category").rglob("*")
-        yield next(path for path in found if path.is_file())
-    finally:
-        place.run(modelfs("umount"))
-
-
-@contextmanager
-def _other(program: str, place: Place, blob: Path, mountpoint: Path) -> Iterator[Path]:
-    place.run([program, blob.parent, mountpoint])
-    try:
-        yield mountpoint / blob.name
-    finally:
-        subprocess.run(["fusermount3", "-u", mountpoint], check=True)
-
-
-def _through(place: Place, blob: Path, mounting: Mounting, *, again: bool) -> float:
-    """Return the seconds of a first read, or of the one behind it."""
-    mountpoint = place.root / "mount"
-    mountpoint.mkdir(exist_ok=True)
-    place.lay(blob)
-    with mounting(place, blob, mountpoint) as file:
+def _through(
+    place: Place, shelved: Shelved, command: Sequence[str | Path], file: Path, *, again: bool
+) -> float:
+    """Return the seconds of a first read through a new mount, or of the one behind it."""
+    place.lay(shelved.blob)
+    with mounted(place, command, place.root / "mount"):
         seconds = _read(place, file)
         return _read(place, file) if again else seconds
 
@@ -68,32 +45,18 @@ def _sides(place: Place, *, again: bool) -> Iterator[Sequence[Side]]:
     peers.need_fuse()
     if not again:
         peers.need(*_OTHERS)
-    with _library(place) as blob:
-        ways: dict[str, Mounting] = {OURS: _ours}
-        ways |= {name: partial(_other, name) for name in _OTHERS if shutil.which(name)}
-        through = {
-            name: partial(_through, place, blob, way, again=again) for name, way in ways.items()
-        }
+    with library(place, place.make_source()) as (shelved,):
+        mount, blob = place.root / "mount", shelved.blob
+        through = partial(_through, place, shelved, again=again)
+        others = {name: [name, "-f", blob.parent, mount] for name in _OTHERS if shutil.which(name)}
         yield [
-            *(Side(name, run) for name, run in through.items()),
+            Side(OURS, partial(through, modelfs("mount", "--foreground"), shelved.shown)),
+            *(
+                Side(name, partial(through, command, mount / blob.name))
+                for name, command in others.items()
+            ),
             Side(_NATIVE, lambda: _natively(place, blob)),
         ]
-
-
-@contextmanager
-def _library(place: Place) -> Iterator[Path]:
-    """Make a library of one model; give the path of its blob."""
-    file = place.make_source()
-    place.run(modelfs("init", "--mount", place.root / "mount"))
-    place.run(modelfs("add", file))
-    size_bytes = os.stat(file).st_size
-    (blob,) = (
-        path for path in (place.store / "blobs").glob("*/*") if path.stat().st_size == size_bytes
-    )
-    try:
-        yield blob
-    finally:
-        shutil.rmtree(place.store)
 
 
 PAIRS = [

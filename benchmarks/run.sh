@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures modelfs beside its named peers and prints one table of ratios; see README.md here.
+# Measures modelfs beside its named peers and prints one table of ratios; with "read" as its first
+# word, one file read in every way there is. See README.md here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 unset PYTHONHOME PYTHONPATH
 
 packages=(
-    git git-annex bindfs mergerfs xfsprogs curl                       # the peers
+    git git-annex bindfs mergerfs rclone xfsprogs curl fio            # the peers
     fuse3 libfuse3-dev pkg-config gcc python3 python3-dev python3-venv # to build and to mount
 )
 
@@ -67,7 +68,24 @@ make_venv() {
     printf '%s\n' "$wanted" >"$made_from"
 }
 
+# What people load with, in the versions that the tests take.
+install_clients() {
+    local wanted
+    "$venv/bin/python" -c 'import numpy, safetensors, gguf' 2>/dev/null && return
+    mapfile -t wanted < <("$python" -c 'import tomllib
+for wanted in tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["clients"]:
+    if wanted.startswith(("numpy~", "safetensors~", "gguf~")):
+        print(wanted)')
+    "$venv/bin/python" -m pip --disable-pip-version-check install --quiet "${wanted[@]}" \
+        >.cache/bench-pip.log 2>&1 ||
+        fail "pip failed; .cache/bench-pip.log ends with: $(tail -n 15 .cache/bench-pip.log)"
+}
+
 install_packages
 find_python
 make_venv
+if [[ ${1-} == read ]]; then
+    install_clients
+    exec "$venv/bin/python" -m benchmarks.read "${@:2}"
+fi
 exec "$venv/bin/python" -m benchmarks "$@"

@@ -11,7 +11,6 @@ for each file and folder that the mount shows.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import processor
 from benchmarks.generate import generate
+from benchmarks.plain import copy_plainly
 from modelfs.fs.launch import stop
 from modelfs.fs.state import mount_state
 from modelfs.library import Library, create_library, organise, select
@@ -103,40 +104,9 @@ def timed(step: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def processor_s() -> float:
-    """Return the processor's seconds of all programs that were run and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def daemon_processor_s(pid: int) -> float:
-    """Return the processor's seconds of a process that goes on."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def median_of(rounds: int, step: Callable[[], float]) -> float:
     """Return the median of several runs."""
     return statistics.median(step() for _ in range(rounds))
-
-
-def copy_plainly(mountpoint: Path, plain: Path) -> int:
-    """Make empty files, folders and hard links as the mount shows them; return the entries."""
-    seen: dict[int, Path] = {}
-    entries = 0
-    for root, folders, files in os.walk(mountpoint):
-        target = plain / Path(root).relative_to(mountpoint)
-        target.mkdir(parents=True)
-        entries += len(folders) + len(files)
-        for name in files:
-            path = target / name
-            inode = os.lstat(f"{root}/{name}").st_ino
-            if inode in seen:
-                os.link(seen[inode], path)
-            else:
-                path.touch()
-                seen[inode] = path
-    return entries
 
 
 def list_all(folder: Path) -> float:
@@ -149,9 +119,9 @@ def measure_listing(place: Place, figures: Figures, pid: int, rounds: int) -> No
     values = figures.values
 
     def processor_of(folder: Path) -> float:
-        before = processor_s() + daemon_processor_s(pid)
+        before = processor.of_children_s() + processor.of_process_s(pid)
         list_all(folder)
-        return processor_s() + daemon_processor_s(pid) - before
+        return processor.of_children_s() + processor.of_process_s(pid) - before
 
     values["ls_lr_first_s"] = list_all(place.mountpoint)
     values["entries"] = copy_plainly(place.mountpoint, place.plain)
@@ -185,9 +155,9 @@ def measure_commands(place: Place, figures: Figures, library: Library, rounds: i
 
     values = figures.values
     values["help_s"] = median_of(rounds, lambda: place.command("--help"))
-    before = processor_s()
+    before = processor.of_children_s()
     values["ls_json_s"] = median_of(rounds, lambda: place.command("ls", "--json"))
-    values["ls_json_cpu_s"] = (processor_s() - before) / rounds
+    values["ls_json_cpu_s"] = (processor.of_children_s() - before) / rounds
     values["ls_s"] = median_of(rounds, lambda: place.command("ls"))
     values["show_s"] = median_of(rounds, lambda: place.command("show", name))
     values["tag_s"] = median_of(rounds, lambda: place.command("tag", name, f"t{next(numbers)}"))

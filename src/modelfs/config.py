@@ -11,8 +11,9 @@ from modelfs.errors import BadInput, Failed
 from modelfs.units import parse_duration, parse_size
 
 AUTO = "auto"
+NEVER = "never"
 _READ_PATHS = (AUTO, "served", "links")
-_XET = (AUTO, "always", "never")
+_XET = (AUTO, "always", NEVER)
 _AUTO_RESERVE_SHARE = 0.03
 _AUTO_RESERVE_BYTES = 2 << 30
 
@@ -37,6 +38,11 @@ class Settings:
     read_path: str = AUTO
     """How the mount's files are read: ``auto`` (passthrough where it can be had), ``served`` or
     ``links``."""
+    scrub: str = "30d"
+    """Each blob's bytes are checked once in so long, little by little: a duration, or ``never``."""
+    quota: str = ""
+    """The most that the library may take: a size; empty for as much as there is room for.
+    What was used longest ago is let go of, if it can be fetched again."""
     allow_other: bool = False
     """Let other users of the machine read the mount."""
 
@@ -59,6 +65,16 @@ class Settings:
     def download_bytes_per_s(self) -> float | None:
         """The limit of fetching, or None."""
         return parse_size(self.download_limit) or None if self.download_limit else None
+
+    @property
+    def scrub_s(self) -> float | None:
+        """How often bytes are checked, in seconds; None for never."""
+        return None if self.scrub == NEVER else parse_duration(self.scrub)
+
+    @property
+    def quota_bytes(self) -> int | None:
+        """The most that all blobs may take, or None."""
+        return parse_size(self.quota) if self.quota else None
 
     def reserve_bytes(self, disk_bytes: int) -> int:
         """Return the room to keep free on a disk of ``disk_bytes``."""
@@ -89,15 +105,13 @@ class Settings:
 def _check(settings: Settings, key: str) -> None:
     try:
         _ = settings.grace_s, settings.reserve_bytes(0), settings.stall_s
-        _ = settings.download_bytes_per_s
+        _ = settings.download_bytes_per_s, settings.scrub_s, settings.quota_bytes
     except ValueError as error:
         raise BadInput(f"{key}: {error}") from error
     if settings.xet not in _XET:
         raise BadInput(f"xet is one of {', '.join(_XET)}, not {settings.xet!r}")
     if settings.read_path not in _READ_PATHS:
-        raise BadInput(
-            f"read_path is one of {', '.join(_READ_PATHS)}, not {settings.read_path!r}"
-        )
+        raise BadInput(f"read_path is one of {', '.join(_READ_PATHS)}, not {settings.read_path!r}")
     if settings.mount and not settings.mount.startswith(("/", "~")):
         raise BadInput(f"mount must be an absolute path, not {settings.mount!r}")
 

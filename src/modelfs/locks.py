@@ -7,6 +7,7 @@ the lock still to come: while one waits for the lock, nobody newer overtakes.
 
 import fcntl
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,8 +92,24 @@ def open_for_writing_elsewhere(fd: int) -> bool:
     Asks for a read lease, which the kernel refuses while there is a writer (fcntl(2)). Where
     leases are not to be had (not our file, a network file system) the answer is False.
     """
+    return _is_lease_refused(fd, fcntl.F_RDLCK)
+
+
+def is_open_elsewhere(fd: int) -> bool:
+    """Say whether the file of this descriptor is open or mapped by another descriptor, anybody's.
+
+    Asks for a write lease, so it sees what processes have that are not ours to look into, and
+    what the kernel reads for a mount. Where leases are not to be had the answer is False.
+    """
+    return _is_lease_refused(fd, fcntl.F_WRLCK)
+
+
+def _is_lease_refused(fd: int, kind: int) -> bool:
     try:
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        # Whoever opens the file meanwhile waits for us, and we get a signal: by default SIGIO,
+        # which would end us. This one is ignored.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, kind)
     except BlockingIOError:
         return True
     except OSError:

@@ -15,6 +15,7 @@ README = Path(__file__).parents[2] / "README.md"
 GROUPS = {
     "jobs": ["cancel", "pause", "resume", "retry", "clean", "work"],
     "trash": ["empty"],
+    "service": ["install", "uninstall", "status", "logs", "scrub", "quota"],
     "tools": ["check"],
     "categories": ["add", "rename", "title", "hide", "show", "remove"],
 }
@@ -31,7 +32,7 @@ def test_there_are_exactly_the_commands_of_the_contract() -> None:
         "init add identify ls show search path export-list tag untag tags set pin unpin categories "
         "jobs login logout outdated update "
         "refresh rm restore trash evict gc verify undo history tools connect disconnect mount "
-        "umount status doctor config"
+        "umount status doctor service config"
     )
     assert {words[0] for words in commands()} == set(expected.split())
 

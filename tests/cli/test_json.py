@@ -11,7 +11,7 @@ MODEL_KEYS = {
     "local_bytes", "files", "source", "added_at", "last_used_at", "pinned", "state",
 }  # fmt: skip
 STATUS_KEYS = {
-    "mounted", "mountpoint", "read_path", "read_path_reason", "models", "logical_bytes",
+    "mounted", "mountpoint", "read_path", "read_path_reason", "faster", "models", "logical_bytes",
     "physical_bytes", "trash_bytes", "store", "free_bytes", "jobs",
 }  # fmt: skip
 

@@ -50,13 +50,18 @@ def test_json_is_one_document(program: Program, settings: Path) -> None:
     assert program.json("disconnect", "comfyui", "--yes")["changes"]
     printed = program.json("connect", "ollama", "--print")
     assert printed[0]["file"].endswith("50-modelfs-ollama.conf")
-    assert program.json("connect", "ollama", "--docker")["lines"][0].startswith("--volume ")
+    assert program.json("connect", "ollama", "--docker")["lines"][0].startswith("--mount ")
 
 
 def test_printing_changes_nothing(program: Program, settings: Path) -> None:
     text = program.ok("connect", "comfyui", "--print").stdout
     assert f"# in {settings}:" in text and "\nmodelfs:\n" in text
-    assert "ro,rslave" in program.ok("connect", "ollama", "--docker").stdout
+    assert "readonly,bind-propagation=rslave" in program.ok("connect", "ollama", "--docker").stdout
+    assert str(program.store / "blobs") not in program.ok("connect", "ollama", "--docker").stdout
+    program.ok("config", "read_path=links", "allow_other=true")
+    linked = program.ok("connect", "ollama", "--docker")
+    assert f"src={program.store}/blobs,dst={program.store}/blobs,readonly\n" in linked.stdout
+    assert "given that too" in linked.stderr and "allow_other" not in linked.stderr
     assert "--admindir" in program.ok("connect", "koboldcpp").stdout
     assert settings.read_text() == SETTINGS
 

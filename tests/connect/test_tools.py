@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from modelfs.connect import docker_lines, found_tools, hand_lines, load_tools, tool_named
+from modelfs.connect import (
+    Shown,
+    docker_lines,
+    found_tools,
+    hand_lines,
+    load_tools,
+    tool_named,
+)
 from modelfs.connect.tool import parse_tool
 from modelfs.errors import BadInput
 from modelfs.layouts import load_layouts
@@ -55,8 +62,11 @@ def test_every_tool_is_connected_and_back_or_says_how(desk: Desk, tool: str) -> 
 @pytest.mark.parametrize("tool", load_tools())
 def test_every_tool_has_lines_for_hands_and_for_containers(desk: Desk, tool: str) -> None:
     assert "".join(text for _, text in hand_lines(tool, desk.machine, desk.mountpoint)).strip()
-    lines, notes = docker_lines(tool, desk.machine, desk.mountpoint)
-    assert lines[0] == f"--volume {desk.mountpoint}:{desk.mountpoint}:ro,rslave"
+    lines, notes = docker_lines(tool, desk.machine, Shown(desk.mountpoint))
+    above = desk.mountpoint.parent
+    assert lines[0] == (
+        f"--mount type=bind,src={above},dst={above},readonly,bind-propagation=rslave"
+    )
     assert any("allow_other" in note for note in notes)
 
 

@@ -72,6 +72,11 @@ class Home:
 
     def mount_with(self, script: str) -> None:
         """Mount from a process that runs ``script`` first."""
+        self.start_with(script)
+        wait_for(lambda: self.state().mounted, "mounted")
+
+    def start_with(self, script: str) -> None:
+        """As ``mount_with``, of a mount that may not come to answer."""
         reading, writing = os.pipe()
         script += "\nfrom modelfs.fs import process; process.main()"
         with open(self.library.paths.mount_log, "wb") as log:
@@ -86,7 +91,6 @@ class Home:
         os.close(writing)
         with open(reading, "rb") as pipe:
             assert b"mounted" in pipe.readline()
-        wait_for(lambda: self.state().mounted, "mounted")
 
     def umount(self) -> None:
         stop(self.library, lazy=True)
@@ -141,6 +145,33 @@ def furnished(home: Home) -> Home:
     home.add_path(folder, "image/checkpoint", ["style"])
     home.mount()
     return home
+
+
+@pytest.fixture
+def plain(furnished: Home, tmp_path: Path) -> Iterator[Path]:
+    """The same tree as plain files: one inode a file, however often it is shown."""
+    made, shown = tmp_path / "plain", tmp_path / "plain-ro"
+    inodes: dict[int, Path] = {}
+    for root, _, files in os.walk(furnished.mountpoint):
+        target = made / Path(root).relative_to(furnished.mountpoint)
+        target.mkdir(exist_ok=True)
+        for name in files:
+            source = Path(root) / name
+            status = source.stat()
+            if status.st_ino in inodes:
+                os.link(inodes[status.st_ino], target / name)
+            else:
+                (target / name).write_bytes(source.read_bytes())
+                os.chmod(target / name, 0o444)
+                os.utime(target / name, ns=(status.st_mtime_ns, status.st_mtime_ns))
+                inodes[status.st_ino] = target / name
+    for root, _, _ in os.walk(made):
+        os.chmod(root, 0o555)
+    shown.mkdir()
+    subprocess.run(["mount", "--bind", str(made), str(shown)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(shown)], check=True)
+    yield shown
+    subprocess.run(["umount", str(shown)], check=True)
 
 
 def run_python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

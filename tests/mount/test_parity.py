@@ -26,33 +26,6 @@ FOLDER = "by-category/language/llm"
 DEEP = "by-category/image/checkpoint/pipeline/unet/config.json"
 
 
-@pytest.fixture
-def plain(furnished: Home, tmp_path: Path) -> Iterator[Path]:
-    """The same tree as plain files: one inode a file, however often it is shown."""
-    made, shown = tmp_path / "plain", tmp_path / "plain-ro"
-    inodes: dict[int, Path] = {}
-    for root, _, files in os.walk(furnished.mountpoint):
-        target = made / Path(root).relative_to(furnished.mountpoint)
-        target.mkdir(exist_ok=True)
-        for name in files:
-            source = Path(root) / name
-            status = source.stat()
-            if status.st_ino in inodes:
-                os.link(inodes[status.st_ino], target / name)
-            else:
-                (target / name).write_bytes(source.read_bytes())
-                os.chmod(target / name, 0o444)
-                os.utime(target / name, ns=(status.st_mtime_ns, status.st_mtime_ns))
-                inodes[status.st_ino] = target / name
-    for root, _, _ in os.walk(made):
-        os.chmod(root, 0o555)
-    shown.mkdir()
-    subprocess.run(["mount", "--bind", str(made), str(shown)], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", str(shown)], check=True)
-    yield shown
-    subprocess.run(["umount", str(shown)], check=True)
-
-
 def test_the_trees_have_the_same_files_with_the_same_bytes(furnished: Home, plain: Path) -> None:
     done = subprocess.run(
         ["diff", "-r", "--no-dereference", str(plain), str(furnished.mountpoint)],

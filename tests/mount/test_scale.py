@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
+import pyfuse3
 import pytest
 import trio
 
@@ -205,12 +206,13 @@ def test_names_of_a_large_folder_are_settled_by_a_thread(
         return settle(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(folder, "settle", noted)
+    monkeypatch.setattr(pyfuse3, "readdir_reply", lambda *_: False)
     monkeypatch.setattr(folder, "_SETTLED_AT_ONCE", 50)
     path = ("by-category", "language", "llm")
     inode = folder_inode(path)
     for ask in (
         lambda ops: ops.lookup(inode, b"absent.gguf", None),
-        lambda ops: ops.opendir(inode, None),
+        lambda ops: ops.readdir(inode, 0, None),
         lambda ops: ops.getattr(inode, None),
     ):
         operations = Operations(both[1].store, tree_of(both[1]), links=False)
@@ -244,9 +246,26 @@ def test_the_names_that_a_change_touches_are_settled_when_the_tree_is_made(
     assert set(before) - set(view.names) == {model.entry_name}
 
 
-def test_a_root_that_nobody_asked_for_is_known(both: list[Library]) -> None:
+def test_a_root_that_nobody_asked_for_is_known(
+    both: list[Library], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.setattr(pyfuse3, "readdir_reply", lambda _, name, *__: given.append(name) or True)
     operations = Operations(both[0].store, tree_of(both[0]), links=False)
-    assert trio.run(operations.opendir, ROOT_INODE, None) > 0
+    trio.run(operations.readdir, ROOT_INODE, 0, None)
+    assert {b"by-category", b"by-tag", b"by-tool"} <= set(given)
+
+
+class _Busy:
+    """What stands in for a relay that always has a request."""
+
+    device = -1
+
+    def take(self) -> bool:
+        return True
+
+    def pass_replies(self) -> None:
+        pass
 
 
 def test_requests_that_are_there_are_taken_in_one_turn_but_not_for_ever(
@@ -254,28 +273,23 @@ def test_requests_that_are_there_are_taken_in_one_turn_but_not_for_ever(
 ) -> None:
     """The loop looks at everything else in between, however many requests there are."""
     monkeypatch.setattr(requests, "_TURN_S", 0.1)  # of which a busy machine leaves us some
-    reading, writing = os.pipe()
-    os.write(writing, b"there is always one")
-    taken = trio.run(_take_until_others_had_a_turn, reading)
-    os.close(reading)
-    os.close(writing)
-    assert 10 < taken < 10_000_000
+    assert 10 < trio.run(_take_until_others_had_a_turn) < 10_000_000
 
 
-async def _take_until_others_had_a_turn(fd: int) -> int:
+async def _take_until_others_had_a_turn() -> int:
     others: list[int] = []
     taken = 0
-    quick = requests._Lowlevel()
+    quick = requests._Lowlevel(_Busy())  # type: ignore[arg-type]
 
     async def another() -> None:
         await trio.lowlevel.checkpoint()
         others.append(taken)
 
     async with trio.open_nursery() as nursery:
-        await quick.wait_readable(fd)  # the first begins a turn
+        await quick.wait_readable(0)  # the first begins a turn
         nursery.start_soon(another)
         while not others and taken < 10_000_000:
-            await quick.wait_readable(fd)
+            await quick.wait_readable(0)
             taken += 1
     return taken
 
@@ -285,7 +299,7 @@ def test_whoever_waits_for_requests_does_so_alone_and_is_relieved() -> None:
 
 
 async def _readers_by_turns() -> list[int]:
-    lock = requests._Trio.Lock()
+    lock = requests._Lock(_Busy())  # type: ignore[arg-type]
     inside: list[int] = []
     now = 0
 

@@ -1,6 +1,7 @@
 """Blobs as the catalogue knows them: candidates, references, states and seals."""
 
 import json
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 
@@ -87,6 +88,14 @@ def everything(catalog: Catalog, *, unsealed: bool = False) -> Iterator[BlobReco
     order = "ORDER BY coalesce(c.state, 'missing') <> 'ok', c.checked_at NULLS FIRST, b.id"
     rows = catalog.rows(_BLOB + where + order)
     return map(_record, rows)
+
+
+def oldest_check(catalog: Catalog) -> float:
+    """Return when the whole blob was read whose turn is next: 0 for never, infinity for none."""
+    rows = catalog.rows(
+        "SELECT min(coalesce(checked_at, 0)) FROM copy WHERE pool = 1 AND state = 'ok'"
+    )
+    return math.inf if rows[0][0] is None else float(rows[0][0])
 
 
 def unnamed(catalog: Catalog) -> list[BlobRecord]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelfs.cli import options
+from modelfs.cli.measuring import measure_speed
 from modelfs.cli.output import note, print_json, say
 from modelfs.cli.progress import bars
 from modelfs.cli.rebuilding import rebuild_catalog
@@ -42,6 +43,15 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    older_than: Annotated[
+        float | None,
+        typer.Option(
+            parser=options.duration,
+            metavar="DURATION",
+            help="Read only what was not read for so long: 30d.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Check that every blob is there and right; exit 1 when there is damage.
@@ -51,21 +61,25 @@ def verify(
 
     Examples:
       modelfs verify
-      modelfs verify --data --max-time 2h
+      modelfs verify --data --older-than 30d --max-time 2h
       modelfs verify --seal --json
     """
     from modelfs.library import check, local_work, open_library
     from modelfs.library.checked import CheckSummary
 
-    if max_time is not None and not (data or seal):
-        raise BadInput("--max-time limits reading", "give --data or --seal with it")
+    if (max_time is not None or older_than is not None) and not (data or seal):
+        raise BadInput(
+            "--max-time and --older-than limit reading", "give --data or --seal with them"
+        )
     summary = CheckSummary()
     findings: list[Checked] = []
     with ExitStack() as stack:
         library, drawn = stack.enter_context(open_library()), stack.enter_context(bars())
         checks = check.look(library, summary)
         if data or seal:
-            request = local_work.verify_request(data=data, seal=seal, max_time_s=max_time)
+            request = local_work.verify_request(
+                data=data, seal=seal, max_time_s=max_time, older_than_s=older_than
+            )
             report = stack.enter_context(local_work.verifying(library, request, drawn.report))
             checks = local_work.verified(library, request, summary, report)
         for checked in checks:
@@ -122,6 +136,10 @@ def doctor(
         bool,
         options.flag("--rebuild", help="Make a lost or damaged catalogue again."),
     ] = False,
+    speed: Annotated[
+        bool,
+        options.flag("--speed", help="Measure reading through the mount, for two seconds."),
+    ] = False,
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.Json = False,
@@ -130,18 +148,24 @@ def doctor(
 
     Exit 1 when there is a problem; warnings alone are 0. --rebuild brings a catalogue back from
     what can be read of it, its last snapshot and the blobs, after showing what comes back; the
-    old one is kept in the store's lost+found.
+    old one is kept in the store's lost+found. --speed reads the largest file through the mount
+    and beside it, and says how they compare; that is no use of its model.
 
     Examples:
       modelfs doctor
-      modelfs doctor --json
+      modelfs doctor --speed
       modelfs doctor --rebuild --dry-run
     """
+    if rebuild and speed:
+        raise BadInput("--rebuild and --speed are two things", "give one of them")
     if rebuild:
         rebuild_catalog(dry_run=dry_run, yes=yes, as_json=as_json)
         return
     if dry_run or yes:
         raise BadInput("--dry-run and --yes belong to --rebuild", "doctor alone changes nothing")
+    if speed:
+        measure_speed(as_json=as_json)
+        return
     checks = []
     for check in _health():
         checks.append(check)

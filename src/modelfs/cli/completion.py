@@ -37,7 +37,18 @@ QUERY_FIELDS = (
     "added<",
 )
 _FIXED = {"state:": ("ok", "remote", "damaged", "missing"), "pinned:": ("yes", "no")}
-_SETTINGS = ("mount", "reserve", "grace", "download_limit", "stall", "xet", "allow_other")
+_SETTINGS = (
+    "mount",
+    "reserve",
+    "grace",
+    "download_limit",
+    "stall",
+    "xet",
+    "read_path",
+    "scrub",
+    "quota",
+    "allow_other",
+)
 _SERVICES = ("hub", "civitai", "modelscope")
 _BASH_BREAKS = (":", "=")
 _BASH_SPECIAL = re.compile(r"([^A-Za-z0-9_./+@%:=,#\u0080-\U0010ffff-])")

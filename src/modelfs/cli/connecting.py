@@ -14,7 +14,7 @@ from modelfs.errors import BadInput
 from modelfs.units import format_count
 
 if TYPE_CHECKING:
-    from modelfs.connect import Machine, Plan
+    from modelfs.connect import Machine, Plan, Shown
 
 Tool = Annotated[
     str,
@@ -64,7 +64,7 @@ def connect(
     if only_print:
         _print_by_hand(tool, machine, mountpoint, where, as_json=as_json)
     elif docker:
-        _print_docker(tool, machine, mountpoint, as_json=as_json)
+        _print_docker(tool, machine, _shown(), as_json=as_json)
     else:
         plan = plan_connect(tool, machine, mountpoint, user_state_folder(), where)
         _carry_out(plan, "connect", dry_run=dry_run, yes=yes, as_json=as_json)
@@ -102,6 +102,20 @@ def _mount() -> tuple[Path, bool]:
 
     with open_library(read_only=True) as library:
         return library.mountpoint, mount_state(library.paths).mounted
+
+
+def _shown() -> Shown:
+    """Return what containers need to know of the mount: as it is now, or will be."""
+    from modelfs.connect import Shown
+    from modelfs.fs import mountinfo
+    from modelfs.fs.state import mount_state
+    from modelfs.library import open_library
+
+    with open_library(read_only=True) as library:
+        settings, state = library.settings, mount_state(library.paths)
+        others = settings.allow_other or mountinfo.lets_others_in(library.mountpoint)
+        are_links = (state.read_path or settings.read_path) == "links"
+        return Shown(library.mountpoint, others, library.paths.blobs if are_links else None)
 
 
 def _carry_out(plan: Plan, verb: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -199,10 +213,10 @@ def _print_by_hand(
             say(line)
 
 
-def _print_docker(tool: str, machine: Machine, mountpoint: Path, *, as_json: bool) -> None:
+def _print_docker(tool: str, machine: Machine, shown: Shown, *, as_json: bool) -> None:
     from modelfs.connect import docker_lines
 
-    lines, notes = docker_lines(tool, machine, mountpoint)
+    lines, notes = docker_lines(tool, machine, shown)
     if as_json:
         print_json({"lines": lines, "notes": notes})
         return

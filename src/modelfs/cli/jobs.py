@@ -278,7 +278,9 @@ def work() -> None:
 
     from modelfs.config import configured_store
     from modelfs.library.work import work as work_through
+    from modelfs.service.rights import give_up_capabilities
 
+    give_up_capabilities()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     # Ours alone: what fetches would write down every address, with what is signed in it.
     logging.getLogger("modelfs").setLevel(logging.INFO)

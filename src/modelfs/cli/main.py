@@ -26,6 +26,7 @@ from modelfs.cli import (
     options,
     organising,
     removing,
+    service,
     settings,
     showing,
     tools,
@@ -128,6 +129,7 @@ _GROUPS = {
     "jobs": (jobs.app, "Bring in and find"),
     "categories": (categories.app, "Organise"),
     "trash": (trash.app, "Remove and take back"),
+    "service": (service.app, "Mount and check"),
     "tools": (tools.app, "Mount and check"),
 }
 

@@ -11,6 +11,7 @@ from modelfs.cli.tables import Cell, print_card
 from modelfs.units import format_size
 
 if TYPE_CHECKING:
+    from modelfs.fs.advice import Advice
     from modelfs.fs.state import MountState
     from modelfs.library import Library
 
@@ -21,6 +22,9 @@ def mount(
     ] = False,
     links: Annotated[
         bool, options.flag("--links", help="Show files as links into the store.")
+    ] = False,
+    allow_other: Annotated[
+        bool, options.flag("--allow-other", help="Let other users of the machine read it.")
     ] = False,
 ) -> None:
     """Show the library as folders: by-category, by-tag, by-tool.
@@ -35,19 +39,38 @@ def mount(
 
     with open_library() as library:
         root = library.paths.root
-        state = None if foreground else start(library, links)
+        state = None if foreground else start(library, links, allow_other=allow_other)
     if state is None:
-        serve(root, links, lambda mountpoint: note(f"mounted at {mountpoint}; Ctrl-C unmounts"))
+        _log_for_the_service()
+        serve(
+            root,
+            links,
+            lambda mountpoint: note(f"mounted at {mountpoint}; Ctrl-C unmounts"),
+            allow_other=allow_other,
+        )
         return
     say(f"{'already mounted' if state.already else 'mounted'} at {state.mountpoint}")
-    if state.already and links != (state.read_path == "links"):
-        warn(f"it is mounted with{'out' if links else ''} --links; modelfs umount it first")
+    if state.already and links and state.read_path != "links":
+        warn("it is mounted without --links; modelfs umount it first")
     next_step(f"ls {state.mountpoint}")
+
+
+def _log_for_the_service() -> None:
+    """Write down for the journal, which keeps the time itself, what the mount has to say."""
+    import logging
+
+    from modelfs.service import notify
+
+    if notify.is_wanted():
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 
 
 def umount(
     lazy: Annotated[
         bool, options.flag("--lazy", help="Take it away now, though programs still read it.")
+    ] = False,
+    dead: Annotated[
+        bool, options.flag("--dead", help="Only what a crash has left; nothing that answers.")
     ] = False,
 ) -> None:
     """Take the mount away. The store stays as it is.
@@ -56,29 +79,35 @@ def umount(
       modelfs umount
       modelfs umount --lazy
     """
+    from modelfs import locks
     from modelfs.fs.launch import stop
     from modelfs.library import open_library
 
     with open_library() as library:
         mountpoint = library.mountpoint
+        if dead and locks.is_held(library.paths.mount_lock):
+            note(f"the mount at {mountpoint} is alive")
+            return
         was_mounted = stop(library, lazy)
     say(f"unmounted {mountpoint}" if was_mounted else f"{mountpoint} was not mounted")
 
 
 def status(as_json: options.Json = False) -> None:
-    """Say whether the library is mounted and how large it is.
+    """Say whether the library is mounted, how it is read, and how large it is.
 
     Examples:
       modelfs status
       modelfs status --json
     """
+    from modelfs.fs.advice import faster, look
     from modelfs.fs.state import mount_state
     from modelfs.library import describe, open_library
 
     with open_library(read_only=True) as library:
         state = mount_state(library.paths)
+        advice = faster(look(library, state))
         numbers: dict[str, Any] = describe.library_numbers(library)
-        document = {**_mount_document(library, state), **numbers}
+        document = {**_mount_document(library, state, advice), **numbers}
     if as_json:
         print_json(document)
         return
@@ -89,12 +118,14 @@ def status(as_json: options.Json = False) -> None:
         next_step("modelfs mount")
 
 
-def _mount_document(library: Library, state: MountState) -> dict[str, Any]:
+def _mount_document(library: Library, state: MountState, advice: Advice | None) -> dict[str, Any]:
     return {
         "mounted": state.mounted,
         "mountpoint": str(state.mountpoint or library.mountpoint),
         "read_path": state.read_path,
         "read_path_reason": state.read_path_reason,
+        "faster": advice.command if advice else None,
+        "faster_gain": advice.gain if advice else None,
         "mount_pid": state.pid,
         "mount_problem": state.problem or None,
     }
@@ -115,6 +146,10 @@ def _mount_card(document: dict[str, Any]) -> list[tuple[str, str | Cell]]:
     if document["read_path"]:
         reason = document["read_path_reason"]
         rows.append(("read path", document["read_path"] + (f" ({reason})" if reason else "")))
+    if document["read_path"] == "served":
+        rows.append(("cost", "modelfs doctor --speed measures it"))
+    if document["faster"]:
+        rows.append(("faster", f"{document['faster']} ({document['faster_gain']})"))
     return rows
 
 

@@ -5,6 +5,7 @@ a plan is a value that is shown and then applied; a record kept beforehand undoe
 """
 
 from modelfs.connect.applying import apply
+from modelfs.connect.containers import Shown
 from modelfs.connect.finding import FoundTool, found_tools
 from modelfs.connect.machine import Machine
 from modelfs.connect.plan import Change, Plan
@@ -18,6 +19,7 @@ __all__ = [
     "FoundTool",
     "Machine",
     "Plan",
+    "Shown",
     "Tool",
     "apply",
     "diff",

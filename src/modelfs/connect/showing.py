@@ -2,10 +2,10 @@
 
 import difflib
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from modelfs.connect.changing import check_mountpoint, wanted
+from modelfs.connect.containers import Shown, bind_lines
 from modelfs.connect.edits.text import lines_of
 from modelfs.connect.machine import Machine, filled
 from modelfs.connect.placing import fields_of, owner_of, place_of, usual_place, way_for
@@ -73,27 +73,20 @@ def hand_lines(
     return found + [("", "".join(f"{line}\n" for line in lines))] * bool(lines)
 
 
-def docker_lines(name: str, machine: Machine, mountpoint: Path) -> tuple[list[str], list[str]]:
+def docker_lines(name: str, machine: Machine, shown: Shown) -> tuple[list[str], list[str]]:
     """Return the options of ``docker run`` that give a container the folder, and notes.
 
-    The whole mount is given, under the path that it has here: absolute paths inside go on meaning
-    the same, and a mount that comes later, or again, appears in a container that is running.
+    Raises BadInput and NotFound as ``hand_lines`` does.
     """
-    check_mountpoint(mountpoint)
+    check_mountpoint(shown.mountpoint)
     tool = owner_of(tool_named(name))
-    fields = {**machine.fields(), **fields_of(tool, mountpoint, None)}
-    lines = [f"--volume {shlex.quote(f'{mountpoint}:{mountpoint}:ro,rslave')}"]
-    notes: Sequence[str] = ()
+    fields = {**machine.fields(), **fields_of(tool, shown.mountpoint, None)}
+    lines, notes = bind_lines(shown, machine.home)
     if tool.docker is not None:
         for key, value in tool.docker.environment.items():
             lines.append(f"--env {shlex.quote(f'{key}={filled(value, fields)}')}")
         if tool.docker.arguments:
             quoted = {**fields, "folder": shlex.quote(fields["folder"])}
             lines.append(f"# behind the image: {filled(tool.docker.arguments, quoted)}")
-        notes = tool.docker.notes
-    return lines, [*(filled(note, fields) for note in notes), _OTHER_USERS]
-
-
-_OTHER_USERS = (
-    "a container is another user to the mount: modelfs config allow_other=true, then mount again"
-)
+        notes = [*(filled(note, fields) for note in tool.docker.notes), *notes]
+    return lines, notes

@@ -9,7 +9,7 @@ from modelfs.fs.known import inode_of
 from modelfs.views import FileNode, FolderPath, Node, TextNode
 from modelfs.views.placement import BY_TAG
 
-LONG_S = 300.0
+LONG_S = 86400.0
 """For what changes only with an invalidation."""
 
 SHORT_S = 1.0

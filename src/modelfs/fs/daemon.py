@@ -9,19 +9,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyfuse3
 import trio
 
 from modelfs import durable, locks
-from modelfs.errors import CatalogBusy, Failed, ModelfsError, Refused
-from modelfs.fs import mountinfo
+from modelfs.errors import CatalogBusy, Failed, Refused
+from modelfs.fs import duties, elsewhere, mountinfo
 from modelfs.fs.connection import Connection, connect
 from modelfs.fs.counting import UseCounter, write_uses
 from modelfs.fs.following import Follower
@@ -29,11 +28,13 @@ from modelfs.fs.invalidation import Invalidator
 from modelfs.fs.known import KnownInodes
 from modelfs.fs.operations import Operations
 from modelfs.fs.readahead import widen
+from modelfs.fs.repeating import again_and_again
 from modelfs.fs.sealing import Sealer
 from modelfs.fs.state import write_note
 from modelfs.library import Library, open_library
 from modelfs.library.library import check_apart
 from modelfs.paths import StorePaths
+from modelfs.units import format_count
 from modelfs.views import TreeDiff
 from modelfs.views.inodes import file_inode, folder_inode
 
@@ -43,7 +44,6 @@ _POLL_S = 0.2
 _COUNT_S = 2.0
 _SEAL_S = 1.0
 _STOP_S = 2.0
-_AFTER_A_BUG_S = 5.0
 _DEVICE = Path("/dev/fuse")
 _TASKS = 99
 """How many requests may be under way. None of the tasks ends before: one that did would leave its
@@ -70,6 +70,8 @@ def run(
         try:
             lock_fd = stack.enter_context(lock)
         except CatalogBusy as error:
+            if not mountinfo.mounts_at(library.mountpoint) and elsewhere.keepers():
+                raise elsewhere.kept() from error
             raise Failed("the library is mounted already", "modelfs status says where") from error
         settings = library.settings
         library.settings = replace(
@@ -93,7 +95,6 @@ def _mount(library: Library, lock_fd: int, announce: Callable[[Path], None]) -> 
         mountpoint,
         settings.read_path,
         allow_other=settings.allow_other,
-        log_file=library.paths.mount_log,
     )
     try:
         note(connection.read_path, connection.told)
@@ -106,7 +107,6 @@ def _mount(library: Library, lock_fd: int, announce: Callable[[Path], None]) -> 
         connection.close()
         follower.close()
         write_uses(library.paths.catalog, operations.uses.take())
-        log.info("unmounted")
 
 
 def _first_view(library: Library) -> Follower:
@@ -161,19 +161,26 @@ async def _serve(
     invalidator.start()
     follow = partial(_follow, operations, follower, invalidator, trio.Lock())
     operations.catch_up = follow
+
+    def status() -> str:
+        count = format_count(len(operations.tree.models), "model")
+        return f"{count} at {mountpoint}, {connection.read_path}"
+
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_obey_signals, invalidator)
+        stops = invalidator.stop, connection.relay.stop_pushing
+        nursery.start_soon(_obey_signals, stops, mountpoint, nursery.cancel_scope)
         nursery.start_soon(_widen, operations.ready, mountpoint)
-        nursery.start_soon(_again_and_again, _POLL_S, follow)
-        nursery.start_soon(_again_and_again, _COUNT_S, _count, operations.uses, paths.catalog)
-        nursery.start_soon(_again_and_again, _SEAL_S, _want_seals, operations, sealer)
-        if connection.relay is not None:
-            nursery.start_soon(connection.relay.pass_late_replies)
-            nursery.start_soon(_tell_trouble, connection, note)
+        nursery.start_soon(again_and_again, _POLL_S, follow)
+        nursery.start_soon(again_and_again, _COUNT_S, _count, operations.uses, paths.catalog)
+        nursery.start_soon(again_and_again, _SEAL_S, _want_seals, operations, sealer)
+        nursery.start_soon(connection.relay.run)
+        nursery.start_soon(_tell_trouble, connection, note)
+        nursery.start_soon(duties.attend, paths, mountpoint, status)
         announce(mountpoint)
         await pyfuse3.main(min_tasks=_TASKS, max_tasks=_TASKS)
         nursery.cancel_scope.cancel()
-    invalidator.stop(0)
+    for stop in stops:
+        stop(0)
     sealer.stop(_STOP_S)
 
 
@@ -192,29 +199,19 @@ async def _widen(ready: trio.Event, mountpoint: Path) -> None:
     await trio.to_thread.run_sync(widen, mountpoint)
 
 
-async def _again_and_again(
-    period_s: float, step: Callable[..., Awaitable[None]], *arguments: Any
+async def _obey_signals(
+    stops: Sequence[Callable[[float], None]], mountpoint: Path, scope: trio.CancelScope
 ) -> None:
-    """Repeat a step for as long as the mount lives, whatever becomes of one."""
-    while True:
-        await trio.sleep(period_s)
-        try:
-            await step(*arguments)
-        except ModelfsError as error:
-            log.warning("%s", error.message)
-        except Exception:
-            # The guard that keeps the mount alive: an old view is better than none.
-            log.exception("what the mount repeats has failed; it will try again")
-            await trio.sleep(_AFTER_A_BUG_S)
-
-
-async def _obey_signals(invalidator: Invalidator) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             log.info("%s: unmounting", signal.Signals(number).name)
-            # While requests are still answered: the kernel may hold the thread until one is.
-            await trio.to_thread.run_sync(invalidator.stop, _STOP_S)
+            await duties.say_goodbye(mountpoint)
+            # While requests are still answered: the kernel may hold a thread until one is.
+            for stop in stops:
+                await trio.to_thread.run_sync(stop, _STOP_S)
             pyfuse3.terminate()
+            # Who waits for a disk that does not answer would keep the mount for ever.
+            scope.deadline = trio.current_time() + _STOP_S
             return
 
 

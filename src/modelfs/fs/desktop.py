@@ -23,8 +23,12 @@ PROBED_NAMES = frozenset(
 )
 """Names that file managers, shells and volume monitors ask for everywhere; no model has one."""
 
+OURSELVES = "modelfs"
+"""What the kernel calls the commands of modelfs."""
+
 BYSTANDERS = frozenset(
     {
+        OURSELVES,
         "baloo_file",
         "baloo_file_extr",
         "caja",

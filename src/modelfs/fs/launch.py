@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelfs import locks
 from modelfs.errors import Failed, ModelfsError
-from modelfs.fs import mountinfo
+from modelfs.fs import elsewhere, mountinfo
 from modelfs.fs.state import MountState, mount_state, read_note
 from modelfs.holders import holders
 from modelfs.library import Library
@@ -128,7 +128,8 @@ def stop(library: Library, lazy: bool) -> bool:
     mounts = mountinfo.mounts_at(mountpoint)
     if not mounts or mounts[-1].kind != mountinfo.FILE_SYSTEM_TYPE:
         return False
-    if not locks.is_held(library.paths.mount_lock):
+    gone = not locks.is_held(library.paths.mount_lock)
+    if gone or (lazy and mountinfo.answers(mountpoint) != "alive"):
         return mountinfo.heal(mountpoint) > 0
     try:
         process = os.pidfd_open(int(str(note["pid"])))
@@ -137,7 +138,9 @@ def stop(library: Library, lazy: bool) -> bool:
     try:
         _unmount_or_name_users(mountpoint, lazy)
         # Lazily unmounted and still read from, it ends with its last reader: not waited for.
-        select.select([process], [], [], _STOP_TIMEOUT_S if not lazy else _LAZY_TIMEOUT_S)
+        ended, _, _ = select.select([process], [], [], _LAZY_TIMEOUT_S if lazy else _STOP_TIMEOUT_S)
+        if not ended and not lazy:
+            raise elsewhere.kept()
     finally:
         os.close(process)
     return True

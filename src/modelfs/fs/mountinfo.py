@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from modelfs.errors import Failed
 
 FILE_SYSTEM_TYPE = "fuse.modelfs"
 _MAX_STACKED = 64
+_CONNECTIONS = Path("/sys/fs/fuse/connections")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 Answer = Literal["alive", "dead", "hung"]
@@ -28,24 +30,43 @@ class Mount:
     """The type of the file system."""
     device: str
     """Its device number, ``major:minor``."""
+    is_shared: bool = False
+    """Whether what is mounted below it also appears where it was bound to, as in a container."""
+    options: frozenset[str] = frozenset()
+    """Those of the file system, as ``allow_other``."""
 
 
 def mounts_at(mountpoint: Path) -> list[Mount]:
     """Return what is mounted exactly there, the topmost last."""
-    return [mount for mount in _all_mounts() if mount.mountpoint == mountpoint]
+    return [mount for mount in mounts_of() if mount.mountpoint == mountpoint]
 
 
-def _all_mounts() -> list[Mount]:
+def mount_of(path: Path) -> Mount:
+    """Return the mount that a path lies in, there or not; asks only the folders above it."""
+    place = Path(os.path.realpath(path))
+    # The topmost of those at one place is listed last, and max() keeps the first of equals.
+    around = [mount for mount in mounts_of() if place.is_relative_to(mount.mountpoint)]
+    return max(reversed(around), key=lambda mount: len(mount.mountpoint.parts))
+
+
+def lets_others_in(mountpoint: Path) -> bool:
+    """Say whether what is mounted there is for all users."""
+    return any("allow_other" in mount.options for mount in mounts_at(mountpoint)[-1:])
+
+
+def mounts_of(process: str = "self") -> list[Mount]:
+    """Return what is mounted where for a process; raises OSError for one not ours to see."""
+    text = Path(f"/proc/{process}/mountinfo").read_bytes().decode(errors="surrogateescape")
     found = []
-    for line in (
-        Path("/proc/self/mountinfo").read_bytes().decode(errors="surrogateescape").split("\n")
-    ):
-        # proc(5): the third field is the device, the fifth the mount point; the type is the first
-        # behind ' - '.
+    for line in text.split("\n"):
+        # proc(5): the third field is the device, the fifth the mount point, from the seventh on
+        # come the tags of propagation; behind ' - ' the type, the source, the options.
         before, separator, after = line.partition(" - ")
         if separator:
-            fields = before.split(" ")
-            found.append(Mount(Path(_unescape(fields[4])), after.split(" ")[0], fields[2]))
+            fields, (kind, _, options) = before.split(" "), after.split(" ", 2)
+            shared = any(tag.startswith("shared:") for tag in fields[6:])
+            place = Path(_unescape(fields[4]))
+            found.append(Mount(place, kind, fields[2], shared, frozenset(options.split(","))))
     return found
 
 
@@ -54,7 +75,7 @@ def _unescape(text: str) -> str:
 
 
 def answers(mountpoint: Path, timeout_s: float = 3.0) -> Answer:
-    """Ask a mount for a listing: only that tells a dead one, whose attributes are still cached.
+    """Ask a mount for its free space: of a dead one the kernel still gives names and listings.
 
     The asking thread is left behind when nothing comes back, as a hung mount holds it.
     """
@@ -62,7 +83,7 @@ def answers(mountpoint: Path, timeout_s: float = 3.0) -> Answer:
 
     def ask() -> None:
         try:
-            os.listdir(mountpoint)
+            os.statvfs(mountpoint)
             result.append("alive")
         except OSError as error:
             result.append(
@@ -95,9 +116,26 @@ def heal(mountpoint: Path) -> int:
             )
         if healed >= _MAX_STACKED:
             raise Failed(f"the dead mount at {mountpoint} does not go away", "reboot, or ask root")
-        unmount(mountpoint, lazy=True)
+        _abort(mounts[-1])
+        if len(mounts_at(mountpoint)) == len(mounts):
+            unmount(mountpoint, lazy=True)
         healed += 1
     return healed
+
+
+def _abort(mount: Mount) -> None:
+    """Have the kernel end a connection that nobody answers on, as far as it lets us.
+
+    Whoever waits for an answer gets an error, and a process that was killed while the kernel held
+    a thread of it for a request of its own can end.
+    """
+    minor = mount.device.partition(":")[2]
+    with suppress(OSError):  # not ours, or nobody has mounted fusectl
+        (_CONNECTIONS / minor / "abort").write_text("1")
+        return
+    if os.geteuid() == 0:
+        command = ["umount", "-f", "-l", "--", str(mount.mountpoint)]
+        subprocess.run(command, capture_output=True, check=False)
 
 
 def unmount(mountpoint: Path, *, lazy: bool) -> None:

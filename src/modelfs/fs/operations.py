@@ -1,8 +1,8 @@
 """The handlers: each kernel request is a look at the current tree, and nothing waits.
 
 Everything here runs on the loop's one thread, so there is no lock: between two awaits nothing
-else happens. What touches the disk goes to a thread; only page-cache reads are made here. So does
-what takes long because a folder is large: settling its names.
+else happens. What touches the disk goes to a thread, and so does what takes
+long because a folder is large: settling its names. Reads do not come here (see ``kernel``).
 """
 
 import errno
@@ -19,12 +19,14 @@ from modelfs.fs.attributes import SHORT_S, absent, attributes, is_combined
 from modelfs.fs.counting import UseCounter
 from modelfs.fs.desktop import is_probe
 from modelfs.fs.guard import guarded
+from modelfs.fs.kernel.reads import OpenFile
 from modelfs.fs.known import KnownInodes
-from modelfs.fs.reading import OpenBlob, Reader, open_blob, open_text
+from modelfs.fs.places import Places, place
+from modelfs.fs.reading import open_blob, open_text
 from modelfs.fs.xattrs import extended
 from modelfs.names import MAX_BYTES
 from modelfs.store import BlobStore
-from modelfs.views import FileNode, FolderNode, Listing, Node, TextNode, Tree
+from modelfs.views import FileNode, FolderNode, Node, TextNode, Tree
 from modelfs.views.inodes import file_of_inode
 
 log = logging.getLogger(__name__)
@@ -52,10 +54,9 @@ class Operations(pyfuse3.Operations):
         """Set when the mount is up and the kernel has its first answer."""
         self._store = store
         self._links = links
-        self._reader = Reader()
         self._handles = count(1)
-        self._files: dict[int, OpenBlob] = {}
-        self._listings: dict[int, tuple[FolderNode, Listing]] = {}
+        self._files: dict[int, OpenFile] = {}
+        self._places = Places()
         self._statfs: tuple[float, pyfuse3.StatvfsData] | None = None
 
     def init(self) -> None:
@@ -113,9 +114,11 @@ class Operations(pyfuse3.Operations):
         # Content never changes under an inode, so the page cache is right for ever.
         return pyfuse3.FileInfo(fh=handle, keep_cache=True)
 
-    async def _open_blob(self, node: FileNode) -> OpenBlob:
+    async def _open_blob(self, node: FileNode) -> OpenFile:
         try:
-            return await trio.to_thread.run_sync(open_blob, self._store, node)
+            return await trio.to_thread.run_sync(
+                open_blob, self._store, node, abandon_on_cancel=True
+            )
         except OSError as error:
             await self.catch_up()
             now = self.tree.files.get(node.file.id)
@@ -130,11 +133,6 @@ class Operations(pyfuse3.Operations):
             log.error("%s cannot be opened: %s", node.model.entry_name, error)
             raise pyfuse3.FUSEError(errno.EIO) from error
 
-    async def read(self, fh: int, off: int, size: int) -> bytes:
-        """Read from an open file."""
-        # pyfuse3 takes any buffer, its annotation only bytes; a copy would cost a third.
-        return await self._reader.read(self._files[fh], off, size)  # type: ignore[return-value]
-
     async def flush(self, fh: int) -> None:
         """Nothing is ever pending."""
 
@@ -142,39 +140,35 @@ class Operations(pyfuse3.Operations):
         """Close a file."""
         self.drop(fh)
 
-    def descriptor(self, handle: int) -> int | None:
-        """Return what an open file of the store is read from; None for one that is made up."""
-        file = self._files[handle]
-        return file.fd if file.blob is not None else None
+    def opened(self, handle: int) -> OpenFile:
+        """Return what a handle has open."""
+        return self._files[handle]
 
     def drop(self, handle: int) -> None:
         """Close an open file."""
         os.close(self._files.pop(handle).fd)
 
-    async def opendir(self, inode: int, ctx: pyfuse3.RequestContext) -> int:
-        """Take one consistent listing, which the handle keeps."""
-        folder = await self._settled_folder(inode)
-        handle = next(self._handles)
-        self._listings[handle] = folder, self.tree.listing(folder)
-        return handle
+    async def readdir(self, inode: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        """Give a folder's entries behind a place, counting those that were taken.
 
-    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
-        """Give entries from the listing's place ``start_id`` on, counting those that were taken."""
-        folder, listing = self._listings[fh]
+        Folders are not opened, so that the kernel keeps what it was told of them (pyfuse3 says
+        so for an ``opendir`` that is not there); the relay gives the inode for the handle.
+        """
+        folder = await self._settled_folder(inode)
+        listing = self.tree.listing(folder)
         combined = is_combined(folder.path)
-        for number in range(start_id, len(listing.names)):
+        begin = self._places.index(inode, listing, start_id)
+        for number in range(begin, len(listing.names)):
             name = listing.names[number]
             node = listing.node(name)
             entry = self._attributes(node)
             if combined:
                 entry.entry_timeout = SHORT_S
-            if not pyfuse3.readdir_reply(token, name.encode(), entry, number + 1):
+            if not pyfuse3.readdir_reply(token, name.encode(), entry, place(name)):
+                if number > begin:
+                    self._places.keep(inode, listing, number)
                 return
             self.known.remember(node, entry.st_ino)
-
-    async def releasedir(self, fh: int) -> None:
-        """Drop a listing."""
-        del self._listings[fh]
 
     async def statfs(self, ctx: pyfuse3.RequestContext) -> pyfuse3.StatvfsData:
         """Describe the store's disk, asked at most once a second."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelfs.errors import ModelfsError
 from modelfs.fs.launch import serve
+from modelfs.service.notify import SOCKET_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.fork() > 0:  # nothing is open and no thread runs yet; nobody needs to wait for us
         os._exit(0)
+    os.environ.pop(SOCKET_VARIABLE, None)  # whoever waits for a word means another process
     os.chdir("/")  # so that no disk stays busy because of us
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     pipe = os.fdopen(arguments.pipe, "w")

@@ -2,11 +2,10 @@
 
 pyfuse3 waits with a lock and a wait of trio's, which cost more than most requests. It takes both
 from its own ``trio``, which it lets others replace, as its asyncio layer does. The ones here do
-the same but look first whether the next request is there already: after a reply it often is. With
-a relay they pass its messages on, so that it costs no turn either.
+the same but look first whether the next request is there already: after a reply it often is. And
+they have the relay pass messages on, so that it costs no turn either.
 """
 
-import select
 import time
 from types import TracebackType
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 import pyfuse3
 import trio
 
-from modelfs.fs.passthrough.relay import Relay
+from modelfs.fs.kernel.relay import Relay
 
 _TURN_S = 0.002
 """How long requests are taken one behind the other before the loop looks at everything else."""
 
 
-def take_quickly(relay: Relay | None = None) -> None:
+def take_quickly(relay: Relay) -> None:
     """Have pyfuse3 wait in this way, from the next ``pyfuse3.main`` on."""
     pyfuse3.trio = _Trio(relay)  # type: ignore[attr-defined]
 
@@ -28,66 +27,38 @@ def take_quickly(relay: Relay | None = None) -> None:
 class _Trio:
     """What pyfuse3 uses of trio."""
 
-    def __init__(self, relay: Relay | None) -> None:
-        self.lowlevel = _Lowlevel() if relay is None else _Relayed(relay)
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self.lowlevel = _Lowlevel(relay)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(trio, name)
 
     def Lock(self) -> "_Lock":
         """Return what keeps all but one from waiting."""
-        return _Lock(self.lowlevel)
+        return _Lock(self._relay)
 
 
 class _Lowlevel:
-    """What pyfuse3 uses of trio.lowlevel."""
+    """What pyfuse3 uses of trio.lowlevel; its descriptor is the relay's socket."""
 
-    def __init__(self) -> None:
-        self._poll: select.poll | None = None
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
         self._turn_ends = 0.0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(trio.lowlevel, name)
 
-    def pass_replies(self) -> None:
-        """Nothing stands between: libfuse itself writes to the device."""
-
-    def take(self, fd: int) -> bool:
-        """Say whether there is a request."""
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(fd, select.POLLIN)
-        return bool(self._poll.poll(0))
-
-    async def wait_readable(self, fd: int) -> None:
+    async def wait_readable(self, _: int) -> None:
         """Return when there is a request: at once if there is, and this turn is not over."""
-        if time.monotonic() < self._turn_ends and self.take(fd):
+        if time.monotonic() < self._turn_ends and self._relay.take():
             return
-        await self._wait(fd)
-        self._turn_ends = time.monotonic() + _TURN_S
-
-    async def _wait(self, fd: int) -> None:
-        await trio.lowlevel.wait_readable(fd)
-
-
-class _Relayed(_Lowlevel):
-    """The same where a relay has the device; pyfuse3's descriptor is then its socket."""
-
-    def __init__(self, relay: Relay) -> None:
-        super().__init__()
-        self._relay = relay
-        self.pass_replies = relay.pass_replies  # type: ignore[method-assign]
-
-    def take(self, fd: int) -> bool:
-        """Bring a request to the socket; False when there is none."""
-        return self._relay.take()
-
-    async def _wait(self, fd: int) -> None:
         await trio.lowlevel.checkpoint()
         while not self._relay.take():
             await trio.lowlevel.wait_readable(self._relay.device)
+        self._turn_ends = time.monotonic() + _TURN_S
 
-    def notify_closing(self, fd: int) -> None:
+    def notify_closing(self, _: int) -> None:
         """Have who waits for a request end."""
         trio.lowlevel.notify_closing(self._relay.device)
 
@@ -95,13 +66,13 @@ class _Relayed(_Lowlevel):
 class _Lock:
     """A lock that who comes first gets: who just had it need not wait for a turn."""
 
-    def __init__(self, lowlevel: _Lowlevel) -> None:
-        self._lowlevel = lowlevel
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
         self._held = False
         self._waiting = trio.lowlevel.ParkingLot()
 
     async def __aenter__(self) -> None:
-        self._lowlevel.pass_replies()  # whoever comes here has just answered
+        self._relay.pass_replies()  # whoever comes here has just answered
         while self._held:
             await self._waiting.park()
         self._held = True

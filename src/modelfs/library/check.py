@@ -59,12 +59,14 @@ def read(
     *,
     seal: bool,
     unsealed_only: bool = False,
+    older_than_s: float | None = None,
     max_time_s: float | None = None,
     report: Report = silent,
 ) -> Iterator[Checked]:
     """Read every blob through, those first that were not read for longest; seal if asked.
 
-    Before that comes all that ``look`` finds beside the blobs.
+    Before that comes all that ``look`` finds beside the blobs. With ``older_than_s`` only whole
+    ones that were not read for so long.
     """
     sound = True
     for found in around(library):
@@ -75,6 +77,9 @@ def read(
     started = time.monotonic()
     everything = blobs.everything(library.catalog, unsealed=unsealed_only)
     chosen = [blob for blob in everything if not _was_let_go(library, blob)]
+    if older_than_s is not None:
+        before = time.time() - older_than_s
+        chosen = [b for b in chosen if b.state == "ok" and (b.checked_at or 0) < before]
     total, done = sum(blob.size_bytes for blob in chosen), 0
     for number, blob in enumerate(chosen):
         if max_time_s is not None and time.monotonic() - started >= max_time_s:
@@ -83,6 +88,11 @@ def read(
         advance = partial(_advance, report, blob.id, done, total)
         yield from _check_one(library, blob, summary, seal=seal, advance=advance)
         done += blob.size_bytes
+
+
+def is_due(library: Library, age_s: float) -> bool:
+    """Say whether a whole blob was not read for so long; costs one query."""
+    return blobs.oldest_check(library.catalog) < time.time() - age_s
 
 
 def seal(library: Library, chosen: Sequence[BlobId], report: Report = silent) -> Iterator[Checked]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from modelfs import locks
 from modelfs.catalog import blobs, models
 from modelfs.catalog.filters import Filter
 from modelfs.catalog.records import ModelRecord
@@ -93,11 +94,25 @@ def plan_older_than(library: Library, age_s: float, *, is_open: IsOpen) -> Evict
 def open_now(library: Library) -> IsOpen:
     """Look once at what programs have open; return what says it of a model.
 
-    A mount has the blobs open for whoever reads through it. What programs of other users have open
-    past the mount is seen by root alone.
+    A mount has the blobs open for whoever reads through it. One with more rights than we have is
+    not to be looked into, nor are other users' programs: of their files the kernel says only that
+    they are open, and on some disks not even that.
     """
     used = names_in_use(library.paths.blobs)
-    return lambda model: any(file.blob in used for file in model.files)
+    return lambda model: any(
+        file.blob in used or _is_open(library, file.blob) for file in model.files
+    )
+
+
+def _is_open(library: Library, blob: BlobId) -> bool:
+    try:
+        fd = library.store.open(blob)
+    except OSError:
+        return False
+    try:
+        return locks.is_open_elsewhere(fd)
+    finally:
+        os.close(fd)
 
 
 def evictable_bytes(library: Library) -> int:

@@ -51,9 +51,11 @@ def add_again(library: Library, job: JobRecord, report: Report = silent) -> list
         return list(add(library, plan_add(library, request["sources"], options), following))
 
 
-def verify_request(*, data: bool, seal: bool, max_time_s: float | None) -> dict[str, object]:
+def verify_request(
+    *, data: bool, seal: bool, max_time_s: float | None, older_than_s: float | None = None
+) -> dict[str, object]:
     """Return what a check is run again from."""
-    return {"data": data, "seal": seal, "max_time_s": max_time_s}
+    return {"data": data, "seal": seal, "max_time_s": max_time_s, "older_than_s": older_than_s}
 
 
 def verified(
@@ -65,6 +67,7 @@ def verified(
         summary,
         seal=request["seal"],
         unsealed_only=not request["data"],
+        older_than_s=request.get("older_than_s"),  # older jobs have none
         max_time_s=request["max_time_s"],
         report=report,
     )

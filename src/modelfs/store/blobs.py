@@ -5,6 +5,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from modelfs.types import BlobId
 
 BLOB_MODE = 0o444
 LOCK_TIMEOUT_S = 60.0
+_TRIES, _RETRY_S = 50, 0.0005
 
 
 def fanout() -> list[str]:
@@ -63,6 +65,12 @@ class BlobStore:
         """Open a blob for reading; the caller closes. Raises OSError."""
         # Nonblocking, should a pipe have taken its place.
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        for _ in range(_TRIES):
+            try:
+                return os.open(self.path(blob), flags)
+            except BlockingIOError:
+                # Somebody asks in this very moment whether it is open: locks.is_open_elsewhere.
+                time.sleep(_RETRY_S)
         return os.open(self.path(blob), flags)
 
     def has(self, blob: BlobId, size_bytes: int) -> bool:

@@ -5,6 +5,7 @@ Names, numbers and layouts are those of Linux's include/uapi/linux/fuse.h, proto
 machine's byte order. Everything here is pure: bytes in, values or changed bytes out.
 """
 
+import os
 import struct
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,9 @@ OPEN: Final = 14
 READ: Final = 15
 RELEASE: Final = 18
 INIT: Final = 26
+READDIR: Final = 28
+INTERRUPT: Final = 36
+READDIRPLUS: Final = 44
 
 # enum fuse_notify_code
 _NOTIFY_INVAL_INODE: Final = 2
@@ -33,16 +37,20 @@ _INIT_EXT: Final = 1 << 30
 _PASSTHROUGH: Final = 1 << (37 - 32)
 
 # Flags of fuse_open_out.open_flags.
-_FOPEN_DIRECT_IO: Final = 1 << 0
 _FOPEN_KEEP_CACHE: Final = 1 << 1
 _FOPEN_PASSTHROUGH: Final = 1 << 7
 
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _STACK_DEPTH: Final = 1
 """fuse_init_out.max_stack_depth: a blob's disk may be no stacked file system itself."""
 
+MAX_READ_BYTES: Final = 512 << 10
+"""The most that the kernel asks for at once. With 1 MiB, a reply and its header would not fit the
+1 MiB that a pipe may hold (fs.pipe-max-size)."""
+
 MAX_MESSAGE_BYTES: Final = 128 << 10
-"""The most that one read, write or listing carries, so that each message fits the socket that
-ordinary systems allow (net.core.wmem_max, 208 KiB)."""
+"""The most that a write or a listing carries, so that each message fits the socket that ordinary
+systems allow (net.core.wmem_max, 208 KiB). Reads do not pass the socket."""
 
 BUFFER_BYTES: Final = MAX_MESSAGE_BYTES + 4096
 """For any message with its headers. The kernel fills what a reader offers, with forgets above all,
@@ -50,12 +58,14 @@ and asks for room for fuse_in_header, fuse_write_in and max_write."""
 
 _IN_HEADER: Final = struct.Struct("=IIQQIIIHH")  # len opcode unique nodeid uid gid pid extlen pad
 _OUT_HEADER: Final = struct.Struct("=IiQ")  # len error unique
+HEADER_BYTES: Final = _OUT_HEADER.size
 _INIT_IN: Final = struct.Struct("=IIIII")  # major minor max_readahead flags flags2
 _INIT_OUT: Final = struct.Struct("=IIIIHHIIHHII")
 """major minor max_readahead flags max_background congestion_threshold max_write time_gran
 max_pages map_alignment flags2 max_stack_depth; reserved fields follow."""
 _INIT_OUT_BYTES: Final = 64
 _OPEN_OUT: Final = struct.Struct("=QIi")  # fh open_flags backing_id
+_READ_IN: Final = struct.Struct("=QQI")  # fh offset size; flags follow. Also of a listing
 _RELEASE_IN: Final = struct.Struct("=Q")  # fh; flags follow
 _INVAL_ENTRY_OUT: Final = struct.Struct("=QII")  # parent namelen flags
 _INVAL_INODE_OUT: Final = struct.Struct("=Qqq")  # ino off len
@@ -108,8 +118,8 @@ def without_splice(message: Buffer) -> None:
     _INIT_IN.pack_into(message, at, major, minor, readahead, flags & ~_SPLICE, flags2)
 
 
-def accept(reply: Buffer) -> bool:
-    """Ask for passthrough in the reply to FUSE_INIT, and for messages that fit.
+def accept(reply: Buffer, *, passthrough: bool) -> bool:
+    """Ask for messages that fit in the reply to FUSE_INIT, and for passthrough if it is wanted.
 
     False, and nothing changed, for a reply that is not as we know it.
     """
@@ -119,11 +129,14 @@ def accept(reply: Buffer) -> bool:
     values = list(_INIT_OUT.unpack_from(reply, _OUT_HEADER.size))
     if values[0] != KERNEL_VERSION:
         return False
-    values[3] |= _INIT_EXT
+    # The kernel takes the smaller of this and its own: 128 KiB, or what a udev rule has set by now.
+    values[2] = max(values[2], MAX_READ_BYTES)
     values[6] = min(values[6], MAX_MESSAGE_BYTES)
-    values[8] = MAX_MESSAGE_BYTES // 4096
-    values[10] |= _PASSTHROUGH
-    values[11] = _STACK_DEPTH
+    values[8] = MAX_READ_BYTES // PAGE_BYTES
+    if passthrough:
+        values[3] |= _INIT_EXT
+        values[10] |= _PASSTHROUGH
+        values[11] = _STACK_DEPTH
     _INIT_OUT.pack_into(reply, _OUT_HEADER.size, *values)
     return True
 
@@ -150,11 +163,36 @@ def back(reply: Buffer, backing: int) -> None:
     _OPEN_OUT.pack_into(reply, _OUT_HEADER.size, handle, flags, backing)
 
 
-def uncached(reply: Buffer) -> None:
-    """Have the kernel ask us for each read of this open file, in the reply to FUSE_OPEN."""
+def renew(reply: Buffer) -> None:
+    """Have the kernel drop the pages that it has of a file, in the reply to FUSE_OPEN."""
     handle, flags, backing = _OPEN_OUT.unpack_from(reply, _OUT_HEADER.size)
-    flags = flags & ~_FOPEN_KEEP_CACHE | _FOPEN_DIRECT_IO
-    _OPEN_OUT.pack_into(reply, _OUT_HEADER.size, handle, flags, backing)
+    _OPEN_OUT.pack_into(reply, _OUT_HEADER.size, handle, flags & ~_FOPEN_KEEP_CACHE, backing)
+
+
+def read(message: Buffer) -> tuple[int, int, int]:
+    """Return handle, offset and size in bytes of what FUSE_READ asks for."""
+    handle, offset, size = _READ_IN.unpack_from(message, _IN_HEADER.size)
+    return handle, offset, size
+
+
+def name_folder(message: Buffer) -> None:
+    """Put the folder's inode where FUSE_READDIR has a handle, and ask for what fits a message.
+
+    Folders are not opened (the kernel may do without since 7.29), so the handle says nothing.
+    """
+    inode = request(message).inode
+    _, offset, size = _READ_IN.unpack_from(message, _IN_HEADER.size)
+    _READ_IN.pack_into(message, _IN_HEADER.size, inode, offset, min(size, MAX_MESSAGE_BYTES))
+
+
+def header(unique: int, size_bytes: int) -> bytes:
+    """Return what stands before so many bytes of a reply."""
+    return _OUT_HEADER.pack(HEADER_BYTES + size_bytes, 0, unique)
+
+
+def failure(unique: int, number: int) -> bytes:
+    """Return the reply that says an errno."""
+    return _OUT_HEADER.pack(HEADER_BYTES, -number, unique)
 
 
 def released(message: Buffer) -> int:
@@ -182,3 +220,21 @@ def forget_all_names() -> bytes:
 def _notice(code: int, body: bytes) -> bytes:
     # A notice is a reply to no request: unique 0, and its code where an error would be.
     return _OUT_HEADER.pack(_OUT_HEADER.size + len(body), code, 0) + body
+
+
+# What is pushed into the kernel's page cache before it is asked for.
+
+_NOTIFY_STORE: Final = 4
+_STORE_OUT: Final = struct.Struct("=QQII")  # nodeid offset size padding
+STORING_BYTES: Final = _OUT_HEADER.size + _STORE_OUT.size
+"""What stands before the bytes."""
+
+
+def storing(inode: int, offset: int, size_bytes: int) -> bytes:
+    """Return what stands before so many bytes that the kernel is to have in its page cache.
+
+    They must be whole pages, or go to the end of the file, and not beyond: the kernel would take
+    the file to be longer.
+    """
+    head = _OUT_HEADER.pack(STORING_BYTES + size_bytes, _NOTIFY_STORE, 0)
+    return head + _STORE_OUT.pack(inode, offset, size_bytes, 0)

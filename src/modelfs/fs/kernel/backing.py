@@ -2,7 +2,8 @@
 
 The kernel refuses an open that does not agree with those that live (fs/fuse/iomode.c): an inode
 is read either through its backing file or through the mount's own pages, never both, and all
-opens of it must name the same id. So what the first decided holds until the last is closed.
+opens of it must name the same id. So what the first decided holds until the last is closed, and
+a blob that was healed meanwhile cannot be opened before: its inode still stands for the damage.
 """
 
 import errno
@@ -28,7 +29,12 @@ class Mode(Enum):
 
     BACKED = "by the kernel from its backing file"
     CACHED = "through us into the mount's pages"
-    DIRECT = "through us, each read anew"
+    RENEWED = "as cached, but what the pages hold is another file's"
+    REFUSED = "not before those who have another file open under this inode close it"
+
+
+_Identity = tuple[int, int]
+"""Device and inode of a blob."""
 
 
 @dataclass(slots=True)
@@ -37,9 +43,12 @@ class _Inode:
 
     backing: int | None
     """None when the first open could not be backed: then all are served."""
-    file: tuple[int, int]
-    """Device and inode of the blob."""
+    file: _Identity | None
+    """None for what is made up, which is the same bytes whenever it is opened."""
     handles: set[int] = field(default_factory=set)
+
+
+Opened = tuple[Mode, int]
 
 
 class Backings:
@@ -48,28 +57,33 @@ class Backings:
     def __init__(self, device: int) -> None:
         self._device = device
         self._inodes: dict[int, _Inode] = {}
+        self._pages: dict[int, tuple[int, int, int] | None] = {}
+        """What the mount's pages of an inode were filled from, open or not."""
         self._told: set[int] = set()
         self.unbacked = ""
         """Why a file that should have been read directly is served, the last time that was so."""
 
-    def open(self, inode: int, handle: int, fd: int | None) -> tuple[Mode, int]:
+    def open(self, inode: int, handle: int, fd: int, *, is_blob: bool, back: bool) -> Opened:
         """Say how a file is read that is just being opened, and its backing id if it has one.
 
-        ``fd`` is the file to read from, None for one that is made up and always served.
+        ``fd`` is the file to read from; ``back`` has the kernel read it, if nobody who has the
+        inode open reads otherwise. One that is refused counts as never opened.
         """
-        file = _identity(fd) if fd is not None else (0, 0)
+        status = os.fstat(fd)
+        file = (status.st_dev, status.st_ino) if is_blob else None
         use = self._inodes.get(inode)
         if use is None:
-            use = _Inode(self._back(fd) if fd is not None else None, file)
-            self._inodes[inode] = use
-        if use.backing is None:
-            use.handles.add(handle)
-            return Mode.CACHED, 0
-        if use.file != file:
-            # Healed while somebody has the damaged bytes open: the kernel allows no second id.
-            return Mode.DIRECT, 0
+            use = self._inodes[inode] = _Inode(self._back(fd) if back else None, file)
+        elif use.file != file:
+            return Mode.REFUSED, 0
         use.handles.add(handle)
-        return Mode.BACKED, use.backing
+        if use.backing is not None:
+            return Mode.BACKED, use.backing
+        # With the time, for a disk gives the inode of what was deleted to the next file.
+        filled = (*file, status.st_ctime_ns) if file else None
+        renewed = self._pages.get(inode, filled) != filled
+        self._pages[inode] = filled
+        return Mode.RENEWED if renewed else Mode.CACHED, 0
 
     def release(self, inode: int, handle: int) -> None:
         """Take note that an open file is closed; with the last one its id goes."""
@@ -80,6 +94,10 @@ class Backings:
         if not use.handles:
             del self._inodes[inode]
             self._let_go(use)
+
+    def distrust(self, inode: int) -> None:
+        """Have the pages of an inode dropped when it is opened next, whatever they hold."""
+        self._pages[inode] = None
 
     def __len__(self) -> int:
         return len(self._inodes)
@@ -115,8 +133,3 @@ _REASONS = {
     errno.EPERM: "the kernel wants CAP_SYS_ADMIN outside of any container for it",
     errno.EOPNOTSUPP: "the store's file system cannot be read from directly",
 }
-
-
-def _identity(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
-    return status.st_dev, status.st_ino

@@ -6,8 +6,8 @@ for the loop; its error is the kernel's (FileNotFoundError: there was nothing ca
 
 import os
 
-from modelfs.fs.passthrough import wire
-from modelfs.fs.passthrough.device import Device
+from modelfs.fs.kernel import wire
+from modelfs.fs.kernel.device import Device
 
 
 class Notices:
