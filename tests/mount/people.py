@@ -90,3 +90,16 @@ def _has_processes(uid: int) -> bool:
         except OSError:
             continue
     return False
+
+
+@contextmanager
+def owner_of(content: bytes, folder: Path) -> Iterator[Person]:
+    """Make a user with a library of one model, ``one.gguf``, which is not mounted."""
+    with fuse_for_all(folder), person(f"modelfs-{os.getpid()}") as made:
+        original = made.home / "one.gguf"
+        original.write_bytes(content)
+        original.chmod(0o644)
+        for words in (["init"], ["add", str(original), "--category", "language/llm"]):
+            done = made.modelfs(*words)
+            assert done.returncode == 0, done.stderr
+        yield made

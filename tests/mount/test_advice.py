@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelfs.fs import advice, mountinfo
+from modelfs.fs import advice, mountinfo, permission
 from modelfs.fs.advice import Facts, faster
 
 USUAL = Facts(
@@ -65,9 +65,9 @@ def test_the_rule_that_is_advised_is_there() -> None:
 
 
 def test_the_kernels_release_is_read_whatever_is_behind_the_numbers() -> None:
-    assert advice._kernel("6.12.0-rc1+deb13-amd64") == (6, 12)
-    assert advice._kernel("5.15-WSL2") == (5, 15)
-    assert advice._kernel("unknown") == (0, 0)
+    assert permission.kernel_version("6.12.0-rc1+deb13-amd64") == (6, 12)
+    assert permission.kernel_version("5.15-WSL2") == (5, 15)
+    assert permission.kernel_version("unknown") == (0, 0)
 
 
 def test_root_is_told_of_a_program_that_is_there() -> None:
@@ -81,15 +81,15 @@ def test_the_capability_of_another_process_is_seen() -> None:
     command = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "sleep", "60"]
     lacking = subprocess.Popen(command)
     try:
-        assert advice.may_administer(os.getpid()) is (os.geteuid() == 0)
+        assert permission.may_administer(os.getpid()) is (os.geteuid() == 0)
         wait = Path(f"/proc/{lacking.pid}/comm")
         while wait.read_text() != "sleep\n":
             assert lacking.poll() is None
-        assert not advice.may_administer(lacking.pid)
+        assert not permission.may_administer(lacking.pid)
     finally:
         lacking.kill()
         lacking.wait()
-    assert not advice.may_administer(lacking.pid), "it is gone"
+    assert not permission.may_administer(lacking.pid), "it is gone"
 
 
 def test_a_path_lies_in_the_topmost_mount_around_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from core.processes import environment
 from modelfs.fs import mountinfo
 
 from .conftest import Home, wait_for
-from .people import Person, fuse_for_all, person
+from .people import Person, owner_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
 
@@ -28,15 +28,8 @@ SYS_ADMIN = ("sys_admin",)
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """A user with a library of one model, which is not mounted."""
-    folder = tmp_path_factory.mktemp("device")
-    with fuse_for_all(folder), person(f"modelfs-u{os.getpid()}") as made:
-        original = made.home / "one.gguf"
-        original.write_bytes(CONTENT)
-        original.chmod(0o644)
-        for words in (["init"], ["add", str(original), "--category", "language/llm"]):
-            done = made.modelfs(*words)
-            assert done.returncode == 0, done.stderr
+    """Whose library it is."""
+    with owner_of(CONTENT, tmp_path_factory.mktemp("device")) as made:
         yield made
 
 

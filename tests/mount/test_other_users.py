@@ -12,7 +12,7 @@ import pytest
 from modelfs.fs import mountinfo
 from modelfs.fs.permission import permits_others
 
-from .people import Person, fuse_for_all, person
+from .people import Person, owner_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make users")
 
@@ -23,14 +23,8 @@ CONTENT = b"GGUF of an ordinary user"
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """A user with a library of one model, which is not mounted."""
-    folder = tmp_path_factory.mktemp("device")
-    with fuse_for_all(folder), person(f"modelfs-{os.getpid()}") as made:
-        original = made.home / "one.gguf"
-        original.write_bytes(CONTENT)
-        for words in (["init"], ["add", str(original), "--category", "language/llm"]):
-            done = made.modelfs(*words)
-            assert done.returncode == 0, done.stderr
+    """Whose library it is."""
+    with owner_of(CONTENT, tmp_path_factory.mktemp("device")) as made:
         yield made
 
 

@@ -3,25 +3,20 @@
 ``faster`` is a function of facts alone; ``look`` gathers them, and asks nothing of the mount.
 """
 
-import os
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelfs.fs import mountinfo
+from modelfs.fs.permission import PASSTHROUGH_SINCE, kernel_version, may_administer
 from modelfs.fs.state import MountState
 from modelfs.library import Library
 from modelfs.service.machine import own_command
-
-_PASSTHROUGH_SINCE = (6, 9)
-"""The first kernel that reads from a blob without asking the mount."""
 
 _USUAL_READ_AHEAD_KIB = 128
 """What a mount gets from the kernel (VM_READAHEAD_PAGES) when nobody raises it."""
 
 REMOUNT = "modelfs umount && modelfs mount"
-_CAP_SYS_ADMIN = 21  # linux/capability.h
 _SYSTEMD = Path("/run/systemd/system")
 """It exists where systemd is what was booted: sd_booted(3)."""
 _EVERYBODYS = ("/usr/local/bin", "/usr/bin")
@@ -65,7 +60,7 @@ def faster(facts: Facts) -> Advice | None:
         return None
     first = "modelfs config read_path=auto && " if facts.chosen == "served" else ""
     native = "reads then go straight to the blob, as fast as the disk itself"
-    if facts.kernel >= _PASSTHROUGH_SINCE:
+    if facts.kernel >= PASSTHROUGH_SINCE:
         if first and facts.may_administer:
             return Advice(first + REMOUNT, native)
         if facts.has_systemd and not facts.may_administer:
@@ -92,7 +87,7 @@ def look(library: Library, state: MountState) -> Facts:
         state.read_path if state.mounted else None,
         library.settings.read_path,
         may_administer(state.pid),
-        _kernel(os.uname().release),
+        kernel_version(),
         _SYSTEMD.is_dir(),
         not (library.settings.allow_other or mountinfo.lets_others_in(library.mountpoint)),
         _read_ahead_kib(library.mountpoint),
@@ -100,24 +95,9 @@ def look(library: Library, state: MountState) -> Facts:
     )
 
 
-def may_administer(pid: int | None) -> bool:
-    """Say whether a process has CAP_SYS_ADMIN; without one, whether this process has."""
-    try:
-        status = Path(f"/proc/{pid or 'self'}/status").read_text()
-    except OSError:
-        return False
-    effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return effective is not None and bool(int(effective[1], 16) >> _CAP_SYS_ADMIN & 1)
-
-
 def _program_of_root() -> str:
     known = any((Path(folder) / "modelfs").exists() for folder in _EVERYBODYS)
     return "modelfs" if known else shlex.join(own_command())
-
-
-def _kernel(release: str) -> tuple[int, int]:
-    numbers = re.match(r"(\d+)\.(\d+)", release)
-    return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
 def _read_ahead_kib(mountpoint: Path) -> int | None:

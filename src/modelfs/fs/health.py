@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modelfs import locks
 from modelfs.fs import elsewhere, mountinfo
-from modelfs.fs.advice import REMOUNT, faster, look, may_administer
+from modelfs.fs.advice import REMOUNT, faster, look
 from modelfs.fs.launch import has_fusermount
-from modelfs.fs.permission import PERMIT, permits_others
+from modelfs.fs.permission import PERMIT, may_administer, permits_others
 from modelfs.fs.state import MountState, mount_state
 from modelfs.library import Library
 from modelfs.library.health import Check

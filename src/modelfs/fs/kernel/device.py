@@ -8,7 +8,6 @@ import ctypes
 import logging
 import os
 import platform
-import re
 import select
 import shutil
 import socket
@@ -19,13 +18,17 @@ from pathlib import Path
 from modelfs.errors import Failed
 from modelfs.fs import mountinfo
 from modelfs.fs.kernel import wire
-from modelfs.fs.permission import PERMIT, permits_others
+from modelfs.fs.permission import (
+    PASSTHROUGH_SINCE,
+    PERMIT,
+    kernel_version,
+    may_administer,
+    permits_others,
+)
 
 log = logging.getLogger(__name__)
 
 _DEVICE = "/dev/fuse"
-_FIRST_KERNEL = (6, 9)
-_CAP_SYS_ADMIN = 21  # linux/capability.h
 _EVERYBODY = 0xFFFFFFFF
 _INIT_TIMEOUT_S = 10
 
@@ -57,22 +60,16 @@ class Device:
 
 def obstacle(offer: wire.Offer) -> str | None:
     """Return what stands in the way of passthrough, as a clause; None when nothing does."""
-    release = re.match(r"(\d+)\.(\d+)", platform.release())
-    if release is None or (int(release[1]), int(release[2])) < _FIRST_KERNEL:
-        return f"kernel {platform.release()} has no passthrough, which came with 6.9"
-    if not _has_sys_admin():
+    if kernel_version() < PASSTHROUGH_SINCE:
+        since = ".".join(map(str, PASSTHROUGH_SINCE))
+        return f"kernel {platform.release()} has no passthrough, which came with {since}"
+    if not may_administer():
         return "this process lacks the capability CAP_SYS_ADMIN"
     if _is_in_user_namespace():
         return "a user namespace, as of a rootless container, gives no right to it"
     if not offer.passes_through:
         return f"this kernel was built without it (protocol 7.{offer.minor})"
     return None
-
-
-def _has_sys_admin() -> bool:
-    status = Path("/proc/self/status").read_text()
-    effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return effective is not None and bool(int(effective[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def _is_in_user_namespace() -> bool:
@@ -82,7 +79,7 @@ def _is_in_user_namespace() -> bool:
 
 def mount(mountpoint: Path, *, allow_other: bool) -> Device:
     """Mount there, and read what the kernel offers; raises Failed, with nothing mounted."""
-    fd = (_mounted if _has_sys_admin() else _asked_for)(mountpoint, allow_other)
+    fd = (_mounted if may_administer() else _asked_for)(mountpoint, allow_other)
     os.set_blocking(fd, False)
     first = _first_request(fd)
     device = Device(fd, mountpoint, first, wire.offer(first))
