@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import adding, fetching, machine, peers, reading, starting, table
+from benchmarks import adding, fetching, machine, peers, starting, table
 from benchmarks.arguments import names, size
 from benchmarks.machine import available_memory_bytes
 from benchmarks.pair import Pair, Result, measure
 from benchmarks.place import Failure, Place, taken
 
-PAIRS: list[Pair] = [*starting.PAIRS, *adding.PAIRS, *reading.PAIRS, *fetching.PAIRS]
+PAIRS: list[Pair] = [*starting.PAIRS, *adding.PAIRS, *fetching.PAIRS]
 
 _LARGEST_BYTES = 4 << 30
 _SHARE_OF_MEMORY = 5

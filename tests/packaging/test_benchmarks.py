@@ -19,8 +19,6 @@ PAIRS = (
     "copy",
     "annex-copy",
     "annex-move",
-    "first-read",
-    "second-read",
     "fetch",
     "fetch-small",
 )
