@@ -129,8 +129,8 @@ if [[ $only_tests == no ]]; then
     check shellcheck install.sh test.sh .ci/run benchmarks/run.sh tests/service/boot.sh
 fi
 
-# All of them, in a process for each core; what the caller names, in one.
-((${#pytest_arguments[@]})) || pytest_arguments=(-n "$(($(nproc) < 4 ? $(nproc) : 4))" --dist loadfile)
+# All of them, by three processes for two cores, as many wait for mounts; what the caller names, by one.
+((${#pytest_arguments[@]})) || pytest_arguments=(-n "$(($(nproc) < 4 ? $(nproc) * 3 / 2 : 6))" --dist loadfile)
 # A later -m of the caller's wins.
 [[ $long == yes ]] || pytest_arguments=(-m "not long" "${pytest_arguments[@]}")
 status=0

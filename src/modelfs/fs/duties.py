@@ -193,7 +193,8 @@ class _Quota:
             for line in said.splitlines():
                 log.info("%s", line)
         self._told = said
-        self._left_over = await trio.to_thread.run_sync(self._over)
+        # One that said nothing has failed, and is begun again at the next look.
+        self._left_over = await trio.to_thread.run_sync(self._over) if said else 0
         self._tried_at = trio.current_time()
 
     def _over(self) -> int:
