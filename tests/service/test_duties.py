@@ -17,6 +17,7 @@ from .test_upkeep import fill, from_the_hub, record
 OFTEN = """
 from modelfs.fs import duties
 duties._JOBS_S = duties._QUOTA_S = duties._SCRUB_S = 0.2
+duties._QUOTA_AGAIN_S = duties._LOOK_ANYWAY_S = 1.0  # what is just being sealed is open
 """
 
 
