@@ -174,7 +174,7 @@ async def _serve(
         nursery.start_soon(again_and_again, _COUNT_S, _count, operations.uses, paths.catalog)
         nursery.start_soon(again_and_again, _SEAL_S, _want_seals, operations, sealer)
         nursery.start_soon(connection.relay.run)
-        nursery.start_soon(_tell_trouble, connection, note)
+        nursery.start_soon(_tell_trouble, connection, note, connection.told)
         nursery.start_soon(duties.attend, paths, mountpoint, status)
         announce(mountpoint)
         await pyfuse3.main(min_tasks=_TASKS, max_tasks=_TASKS)
@@ -184,9 +184,10 @@ async def _serve(
     sealer.stop(_STOP_S)
 
 
-async def _tell_trouble(connection: Connection, note: Callable[[str, str], None]) -> None:
+async def _tell_trouble(
+    connection: Connection, note: Callable[[str, str], None], said: str
+) -> None:
     """Keep the note true where files are served that were to be read directly."""
-    said = connection.told
     while True:
         await trio.sleep(_COUNT_S)
         if connection.told != said:
