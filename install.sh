@@ -243,6 +243,7 @@ say_what_is_there() {
     say "  modelfs add FILE   bring a model in"
     say "  modelfs ls         see what is there"
     say "  modelfs doctor     check that all is well"
+    say "  modelfs service install   have it mounted at every login"
 }
 
 read_options "$@"

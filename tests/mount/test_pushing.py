@@ -1,5 +1,6 @@
 """What a reader who goes through a file finds in memory already; and that it is never wrong."""
 
+import ctypes
 import errno
 import mmap
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from modelfs.fs import residency
 from modelfs.fs.residency import drop, is_absent
 
 from .conftest import Home, wait_for
@@ -43,11 +45,11 @@ def path(home: Home, content: bytes) -> Iterator[Path]:
 
 
 def _resident_bytes(path: Path) -> int:
-    done = subprocess.run(
-        ["fincore", "--bytes", "--noheadings", "--output", "RES", str(path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return int(done.stdout)
+    where, counts = residency._Range(0, path.stat().st_size), residency._Counts()
+    with open(path, "rb") as file:
+        asked = (file.fileno(), ctypes.byref(where), ctypes.byref(counts), 0)
+        assert not residency._libc.syscall(residency._CACHESTAT, *asked)
+    return int(counts.cached) * mmap.PAGESIZE
 
 
 def _make_cold(blob: Path) -> None:
