@@ -101,7 +101,8 @@ def test_a_quota_is_held_and_what_is_read_stays(home: Home) -> None:
         assert reader.read(4) == b"read"
         settings.change(home.library, {"quota": "900kB"})
         home.add("new.bin", b"new" * 100, "other/unsorted")  # so that there is a change to see
-        wait_for(lambda: record(home, "idle.bin").state == "remote", "the oldest that is not read")
+        idle = "the oldest that is not read"
+        wait_for(lambda: record(home, "idle.bin").state == "remote", idle, 60.0)
         assert record(home, "read.bin").state == "ok"
     wait_for(lambda: "let go of idle.bin" in home.log(), "the log says so")
 
