@@ -17,7 +17,6 @@ from .test_upkeep import fill, from_the_hub, record
 OFTEN = """
 from modelfs.fs import duties
 duties._JOBS_S = duties._QUOTA_S = duties._SCRUB_S = 0.2
-duties._QUOTA_AGAIN_S = duties._LOOK_ANYWAY_S = 1.0  # what is just being sealed is open
 """
 
 
@@ -95,14 +94,15 @@ def test_where_the_timer_runs_the_mount_does_not_check(
 def test_a_quota_is_held_and_what_is_read_stays(home: Home) -> None:
     fill(home, "read", "idle", "last", size=100_000)
     from_the_hub(home, "read", "idle", "last")
+    # What checks the bytes has them open, and another would go in the place of the oldest.
+    settings.change(home.library, {"scrub": "never"})
     home.mount_with(OFTEN)
     folder = home.mountpoint / "by-category" / "other" / "unsorted"
     with open(folder / "read.bin", "rb") as reader:
         assert reader.read(4) == b"read"
         settings.change(home.library, {"quota": "900kB"})
         home.add("new.bin", b"new" * 100, "other/unsorted")  # so that there is a change to see
-        idle = "the oldest that is not read"
-        wait_for(lambda: record(home, "idle.bin").state == "remote", idle, 60.0)
+        wait_for(lambda: record(home, "idle.bin").state == "remote", "the oldest that is not read")
         assert record(home, "read.bin").state == "ok"
     wait_for(lambda: "let go of idle.bin" in home.log(), "the log says so")
 
