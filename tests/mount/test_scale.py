@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -261,8 +262,8 @@ class _Busy:
 
     device = -1
 
-    def take(self) -> bool:
-        return True
+    def take(self, until: float) -> bool:
+        return time.monotonic() < until
 
     def pass_replies(self) -> None:
         pass

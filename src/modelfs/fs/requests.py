@@ -51,12 +51,12 @@ class _Lowlevel:
 
     async def wait_readable(self, _: int) -> None:
         """Return when there is a request: at once if there is, and this turn is not over."""
-        if time.monotonic() < self._turn_ends and self._relay.take():
-            return
-        await trio.lowlevel.checkpoint()
-        while not self._relay.take():
-            await trio.lowlevel.wait_readable(self._relay.device)
-        self._turn_ends = time.monotonic() + _TURN_S
+        while not self._relay.take(self._turn_ends):
+            if time.monotonic() < self._turn_ends:
+                await trio.lowlevel.wait_readable(self._relay.device)
+            else:
+                await trio.lowlevel.checkpoint()
+            self._turn_ends = time.monotonic() + _TURN_S
 
     def notify_closing(self, _: int) -> None:
         """Have who waits for a request end."""

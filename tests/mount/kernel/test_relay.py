@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,24 @@ def test_the_kernels_first_request_reaches_libfuse_without_splice(ends: Ends) ->
     (flags,) = struct.unpack_from("=I", ends.libfuse.recv(1 << 16), 52)
     assert not flags & 0b111 << 7
     assert not ends.relay.take(), "nothing else has been asked"
+
+
+def test_requests_without_end_that_it_answers_itself_do_not_keep_it_for_ever(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends.greet()
+    given = []
+
+    def another() -> memoryview:
+        given.append(1)
+        assert time.monotonic() < late, "the loop would never be left"
+        return memoryview(bytearray(struct.pack("=IIQQIIIHH", 40, wire.INTERRUPT, *[0] * 7)))
+
+    monkeypatch.setattr(ends.relay, "_next", another)
+    now = time.monotonic()
+    late = now + 10
+    assert not ends.relay.take(now + 0.02)
+    assert len(given) > 10
 
 
 def test_what_is_not_for_the_relay_passes_unchanged(ends: Ends) -> None:

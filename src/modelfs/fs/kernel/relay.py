@@ -10,8 +10,10 @@ at most, and no write to it finds it full: a reply that did would be lost, and i
 
 import errno
 import logging
+import math
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -79,12 +81,14 @@ class Relay:
                 await trio.lowlevel.wait_readable(self._end)
                 self.pass_replies()  # of who answered while everybody else waits
 
-    def take(self) -> bool:
+    def take(self, until: float = math.inf) -> bool:
         """Bring one request from the device to the socket; False when there is none.
 
-        Raises trio.ClosedResourceError when the mount is gone.
+        So it is too when all were reads up to ``until``, by ``time.monotonic``: they are answered
+        here, and readers who never pause would keep the loop from everything else. Raises
+        trio.ClosedResourceError when the mount is gone.
         """
-        while (message := self._next()) is not None:
+        while time.monotonic() < until and (message := self._next()) is not None:
             if not self._answered(message):
                 self._end.send(message)
                 return True
