@@ -71,7 +71,8 @@ def config(
     mount: where it is shown. reserve: room never filled (auto, 20GB, 5%). grace: how old a
     leftover must be before gc takes it. download_limit: how much of the line fetching may take
     a second (20MB; empty: all of it). stall: how long a server may send nothing (30s). xet: which
-    files come by the hub's Xet storage (auto: those over 50 GB; always; never). scrub: each
+    files come by the hub's Xet storage (auto: those over 50 GB; always; never). read_path:
+    how the mount is read (auto: by the kernel itself where it can; served; links). scrub: each
     file's bytes are checked once in so long while it is mounted (30d; never). quota: the most that
     the library may take (500GB; empty: no limit); what was used longest ago and can be fetched
     again goes first. allow_other: true lets other users read the mount.

@@ -192,7 +192,7 @@ async def _tell_trouble(
         await trio.sleep(_COUNT_S)
         if connection.told != said:
             said = connection.told
-            note(connection.read_path, said)
+            await trio.to_thread.run_sync(note, connection.read_path, said)
 
 
 async def _widen(ready: trio.Event, mountpoint: Path) -> None:

@@ -41,7 +41,8 @@ _HOLDERS_S = 2.0
 
 async def attend(store: StorePaths, mountpoint: Path, status: Callable[[], str]) -> None:
     """Do all of it until cancelled; ``status`` says in a line how the mount is."""
-    with closing(Catalog.open(store.catalog, read_only=True)) as catalog:
+    open_catalog = partial(Catalog.open, store.catalog, read_only=True)
+    with closing(await trio.to_thread.run_sync(open_catalog)) as catalog:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_speak, mountpoint, status)
             nursery.start_soon(again_and_again, _JOBS_S, _Queue(store, catalog).look)
@@ -51,13 +52,18 @@ async def attend(store: StorePaths, mountpoint: Path, status: Callable[[], str])
 
 async def say_goodbye(mountpoint: Path) -> None:
     """Tell that the mount ends, and who still uses it."""
-    notify.tell("STOPPING=1", "STATUS=unmounting")
+    await _tell("STOPPING=1", "STATUS=unmounting")
     users: list[str] = []
     with trio.move_on_after(_HOLDERS_S):
         users = await trio.to_thread.run_sync(holders, mountpoint, abandon_on_cancel=True)
     if users:
         log.warning("taken away from %s", ", ".join(users))
-        notify.tell(f"STATUS=unmounting, taken away from {', '.join(users)}")
+        await _tell(f"STATUS=unmounting, taken away from {', '.join(users)}")
+
+
+async def _tell(*lines: str) -> None:
+    """Say it from a thread, as a manager that is swamped may keep us waiting."""
+    await trio.to_thread.run_sync(notify.tell, *lines)
 
 
 async def _speak(mountpoint: Path, status: Callable[[], str]) -> None:
@@ -66,15 +72,15 @@ async def _speak(mountpoint: Path, status: Callable[[], str]) -> None:
         return
     await _until_it_answers(mountpoint)
     said = status()
-    notify.tell("READY=1", f"STATUS={said}")
+    await _tell("READY=1", f"STATUS={said}")
     watchdog_s = notify.watchdog_period_s()
     while True:
         await trio.sleep(min(_STATUS_S, watchdog_s or _STATUS_S))
         if watchdog_s is not None:
-            notify.tell("WATCHDOG=1")
+            await _tell("WATCHDOG=1")
         if status() != said:
             said = status()
-            notify.tell(f"STATUS={said}")
+            await _tell(f"STATUS={said}")
 
 
 async def _until_it_answers(mountpoint: Path) -> None:
@@ -156,19 +162,16 @@ class _Queue:
 
     def __init__(self, store: StorePaths, catalog: Catalog) -> None:
         self._store = store
-        self._catalog = catalog
         self._watch = _Watch(catalog)
 
     async def look(self) -> None:
         """Start a worker if there is something to do and nobody does it."""
-        if not self._watch.is_due() or jobs.next_queued(self._catalog) is None:
-            return
-        if await trio.to_thread.run_sync(self._start_worker):
+        if self._watch.is_due() and await trio.to_thread.run_sync(self._start_worker):
             log.info("jobs were waiting and nobody worked on them: begun")
 
     def _start_worker(self) -> bool:
         with open_library(self._store.root, read_only=True) as library:
-            return start_worker(library)
+            return jobs.next_queued(library.catalog) is not None and start_worker(library)
 
 
 class _Quota:
