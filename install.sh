@@ -240,9 +240,9 @@ say_what_is_there() {
     fi
     say ''
     say "Next:"
-    say "  modelfs add FILE   bring a model in"
-    say "  modelfs ls         see what is there"
-    say "  modelfs doctor     check that all is well"
+    say "  modelfs add FILE          bring a model in"
+    say "  modelfs ls                see what is there"
+    say "  modelfs doctor            check that all is well"
     say "  modelfs service install   have it mounted at every login"
 }
 
