@@ -1,6 +1,8 @@
 """``mount``, ``status``, ``path`` and ``umount`` as one story; ``tests/mount`` has the rest."""
 
 import os
+import select
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,3 +46,16 @@ def test_umount_names_who_is_in_the_way(mountable: Program) -> None:
         busy = mountable("umount")
     assert busy.returncode == 1
     assert str(os.getpid()) in busy.stderr and "--lazy" in busy.stderr
+
+
+def test_umount_dead_takes_what_a_kill_has_left_and_nothing_that_lives(mountable: Program) -> None:
+    mountable.ok("mount")
+    assert "no dead mount" in mountable.ok("umount", "--dead").stdout
+    status = mountable.json("status")
+    assert status["mounted"] is True
+    process = os.pidfd_open(status["mount_pid"])
+    signal.pidfd_send_signal(process, signal.SIGKILL)
+    select.select([process], [], [], 10)
+    os.close(process)
+    assert mountable.ok("umount", "--dead").stdout.startswith("unmounted")
+    assert os.listdir(mountable.mountpoint) == []

@@ -79,17 +79,14 @@ def umount(
       modelfs umount
       modelfs umount --lazy
     """
-    from modelfs import locks
-    from modelfs.fs.launch import stop
+    from modelfs.fs.launch import stop, stop_dead
     from modelfs.library import open_library
 
     with open_library() as library:
         mountpoint = library.mountpoint
-        if dead and locks.is_held(library.paths.mount_lock):
-            note(f"the mount at {mountpoint} is alive")
-            return
-        was_mounted = stop(library, lazy)
-    say(f"unmounted {mountpoint}" if was_mounted else f"{mountpoint} was not mounted")
+        was_there = stop_dead(library) if dead else stop(library, lazy)
+    nothing = f"there is no dead mount at {mountpoint}" if dead else f"{mountpoint} was not mounted"
+    say(f"unmounted {mountpoint}" if was_there else nothing)
 
 
 def status(as_json: options.Json = False) -> None:

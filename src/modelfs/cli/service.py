@@ -16,7 +16,7 @@ from modelfs.cli.help import flowed
 from modelfs.cli.output import next_step, note, print_json, say, warn
 from modelfs.cli.tables import Cell, print_card
 from modelfs.cli.upkeep import quota, scrub
-from modelfs.errors import BadInput, Failed, Refused
+from modelfs.errors import BadInput, Refused
 
 if TYPE_CHECKING:
     from modelfs.fs.state import MountState
@@ -187,29 +187,14 @@ def _machine(for_user: str | None) -> Machine:
 def _is_mounted(machine: Machine, kind: Kind) -> bool:
     """Say whether the library is mounted; raises where its user has none, or not this program."""
     if kind == "system":
-        return _ask_as_user(machine)
+        from modelfs.service.standing import is_mounted_for
+
+        return is_mounted_for(machine)
     from modelfs.fs.state import mount_state
     from modelfs.library import open_library
 
     with open_library(read_only=True) as library:
         return mount_state(library.paths).mounted
-
-
-def _ask_as_user(machine: Machine) -> bool:
-    import json
-    import subprocess
-
-    from modelfs.service.plan import as_user
-
-    command = as_user(machine, "status", "--json")
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
-    if done.returncode != 0:
-        words = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
-        raise Failed(
-            f"{machine.user} cannot use modelfs: {words[0].removeprefix('modelfs: ')}",
-            f"as {machine.user} run: modelfs init",
-        )
-    return bool(json.loads(done.stdout)["mounted"])
 
 
 def _carry_out(plan: Plan, verb: str, *, dry_run: bool, yes: bool) -> None:

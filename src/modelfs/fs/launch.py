@@ -146,6 +146,11 @@ def stop(library: Library, lazy: bool) -> bool:
     return True
 
 
+def stop_dead(library: Library) -> bool:
+    """Take away what a crash has left; False, and nothing is done, while the process lives."""
+    return not locks.is_held(library.paths.mount_lock) and stop(library, lazy=True)
+
+
 def _unmount_or_name_users(mountpoint: Path, lazy: bool) -> None:
     try:
         mountinfo.unmount(mountpoint, lazy=lazy)

@@ -1,12 +1,14 @@
 """How the service stands, in systemd's own words; and where its log is."""
 
+import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 
+from modelfs.errors import Failed
 from modelfs.service.machine import Machine
-from modelfs.service.plan import Command, Kind, installed_kind, timer_of, unit_of
+from modelfs.service.plan import Command, Kind, as_user, installed_kind, timer_of, unit_of
 
 _PATIENCE_S = 10.0
 _SHOWN = "LoadState,UnitFileState,ActiveState,SubState,MainPID,Result,NRestarts,StatusText"
@@ -53,6 +55,22 @@ def standing(machine: Machine) -> Standing:
         says=told.get("StatusText") or None,
         timer=_shown(kind, timer_of(machine, kind), "ActiveState").get("ActiveState"),
     )
+
+
+def is_mounted_for(machine: Machine) -> bool:
+    """Ask modelfs, as the service's user, whether the library is mounted, as root.
+
+    Raises Failed where that user has no library, or cannot run this program.
+    """
+    command = as_user(machine, "status", "--json")
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+        raise Failed(
+            f"{machine.user} cannot use modelfs: {words[0].removeprefix('modelfs: ')}",
+            f"as {machine.user} run: modelfs init",
+        )
+    return bool(json.loads(done.stdout)["mounted"])
 
 
 def _shown(kind: Kind, unit: str, properties: str) -> dict[str, str]:
