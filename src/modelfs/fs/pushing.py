@@ -11,7 +11,6 @@ waits for a request that waits for it. The loop never pushes, and the threads ar
 still answers: one that waits for a request nobody answers would keep the process from ending.
 """
 
-import errno
 import logging
 import os
 import threading
@@ -38,9 +37,6 @@ _PIECE_BYTES: Final = 512 << 10
 _HELD_BACK_S: Final = 0.1
 _FOLLOWED: Final = 256
 """Inodes whose readers are followed; one that is forgotten for another begins a new row."""
-
-_GONE: Final = (errno.ENOENT, errno.ENODEV, errno.ECONNABORTED)
-"""The kernel has dropped the inode, or the mount is gone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -192,7 +188,7 @@ class Pusher:
                 step(span, pipe)
             except OSError as error:
                 span.given_up = True
-                if error.errno not in _GONE:
+                if error.errno not in wire.UNWANTED:
                     log.info("inode %d is not pushed at all places: %s", span.inode, error)
                 pipe.close()
                 pipe = Pipe()

@@ -26,9 +26,6 @@ _SAMPLE_BYTES = 128 << 10
 """Looked at each so often, a range is taken to be in memory as a whole: the kernel reads ahead by
 more than that. Where it is not after all, one splice waits for the disk."""
 
-_GONE = (errno.ENOENT, errno.ENODEV, errno.ECONNABORTED)
-"""Nobody waits any more: whoever asked was killed, or the mount is gone."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
@@ -107,7 +104,7 @@ class Reads:
             pipe.send(self._device, wire.HEADER_BYTES + len(wanted))
         except OSError as error:
             self._drop_pipe()
-            if error.errno not in _GONE:
+            if error.errno not in wire.UNWANTED:
                 log.error("the kernel does not take what was read: %s", error)
                 self._fail(unique)
 
@@ -115,7 +112,7 @@ class Reads:
         try:
             os.write(self._device, wire.failure(unique, errno.EIO))
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in wire.UNWANTED:
                 log.error("the kernel does not take an error: %s", error)
 
     def _pipe(self) -> Pipe:

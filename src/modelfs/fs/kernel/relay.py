@@ -26,7 +26,6 @@ from modelfs.fs.kernel.reads import OpenFile, Reads
 
 log = logging.getLogger(__name__)
 
-_GONE = (errno.ENODEV, errno.ECONNABORTED)
 _ODD = "libfuse's answer to the kernel is not as expected"
 
 
@@ -106,7 +105,7 @@ class Relay:
         except OSError as error:
             if error.errno in (errno.EINTR, errno.ENOENT):  # ENOENT: it was interrupted meanwhile
                 return None
-            if error.errno not in _GONE:
+            if error.errno not in wire.GONE:
                 log.error("the device fails: %s", error)
             raise trio.ClosedResourceError from error
 
@@ -163,8 +162,7 @@ class Relay:
             if inode is not None and handle is not None:
                 self.backings.release(inode, handle)
                 self._lost(handle)
-            # ENOENT: whoever asked was killed meanwhile.
-            if error.errno not in (errno.ENOENT, *_GONE):
+            if error.errno not in wire.UNWANTED:
                 log.error("the kernel does not take a reply: %s", error)
 
     def _decide(self, reply: memoryview, inode: int, handle: int) -> bool:

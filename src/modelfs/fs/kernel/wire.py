@@ -5,6 +5,7 @@ Names, numbers and layouts are those of Linux's include/uapi/linux/fuse.h, proto
 machine's byte order. Everything here is pure: bytes in, values or changed bytes out.
 """
 
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ PASSTHROUGH_MINOR: Final = 40
 """The first minor with fuse_open_out.backing_id and fuse_init_out.max_stack_depth."""
 EPOCH_MINOR: Final = 44
 """The first minor with FUSE_NOTIFY_INC_EPOCH."""
+
+GONE: Final = (errno.ENODEV, errno.ECONNABORTED)
+"""What the device says once the mount is gone."""
+UNWANTED: Final = (errno.ENOENT, *GONE)
+"""What it says to a message that nobody waits for any more: who asked was killed, the kernel has
+dropped the inode, or the mount is gone."""
 
 # enum fuse_opcode
 OPEN: Final = 14
